@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# appsrv: one non-recursive Makefile. `make help` lists what it can do.
+#
+# A packager may set CC CFLAGS CPPFLAGS LDFLAGS DESTDIR prefix and the folders below; a developer also
+# SAN=address,undefined (or thread), WERROR=1 and V=1. Each compiler and sanitizer has its own build/<flavour>/.
+
+VERSION    := 0.1.0
+
+prefix       ?= /usr
+bindir       ?= $(prefix)/bin
+libdir       ?= $(prefix)/lib
+includedir   ?= $(prefix)/include
+datadir      ?= $(prefix)/share
+mandir       ?= $(datadir)/man
+docdir       ?= $(datadir)/doc/appsrv
+sysconfdir   ?= /etc
+unitdir      ?= $(prefix)/lib/systemd/system
+catalogdir   ?= $(prefix)/lib/systemd/catalog
+pkgconfigdir ?= $(libdir)/pkgconfig
+plugindir    := $(libdir)/appsrv
+
+CC         ?= cc
+PKG_CONFIG ?= pkg-config
+CFLAGS     ?= -O2 -g
+SAN        ?=
+comma      := ,
+empty      :=
+space      := $(empty) $(empty)
+CC_NAME    := $(filter-out cc gcc,$(notdir $(firstword $(CC))))
+FLAVOUR    := $(or $(subst $(space),-,$(strip $(CC_NAME) $(subst $(comma),-,$(SAN)))),default)
+B          := build/$(FLAVOUR)
+Q          := $(if $(V),,@)
+say         = $(if $(V),,@echo "  $(1)	$(2)")
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+        -Wold-style-definition -Wundef -Wpointer-arith -Wwrite-strings -Wcast-qual -Wvla -Wformat=2 \
+        -Wimplicit-fallthrough -Wswitch-enum $(if $(WERROR),-Werror)
+HARD := -fstack-protector-strong -fno-common -fvisibility=hidden -fno-omit-frame-pointer
+ifeq ($(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(SAN),)
+HARD += -D_FORTIFY_SOURCE=2
+endif
+
+LIBRARIES := libsystemd libmicrohttpd inih
+DEFINES := -D_GNU_SOURCE -DAPPSRV_VERSION='"$(VERSION)"' -DAPPSRV_BINDIR='"$(bindir)"' \
+           -DAPPSRV_PLUGINDIR='"$(plugindir)"' -DAPPSRV_SYSCONFDIR='"$(sysconfdir)"'
+INCLUDES := -Iinclude -Iservice
+ALL_CPPFLAGS := $(DEFINES) $(INCLUDES) $(CPPFLAGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null)
+ALL_CFLAGS   := -std=gnu17 -pthread $(WARN) $(HARD) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN))
+ALL_LDFLAGS  := -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN))
+LIBS         := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null)
+
+# What is built from what.
+CORE     := $(filter-out service/main.c,$(wildcard service/*/*.c))
+UNIT     := $(wildcard tests/unit/test_*.c)
+FUZZ     := $(wildcard tests/fuzz/fuzz_*.c)
+EXAMPLES := $(wildcard packaging/examples/*.c)
+APPS     := $(wildcard tests/apps/*.c)
+TABLES   := service/config/config.def service/log/events.def service/request/access.def
+
+obj       = $(patsubst %.c,$(B)/%.o,$(1))
+BIN      := $(B)/appsrv
+WELCOME  := $(patsubst packaging/examples/%.c,$(B)/%.so,$(EXAMPLES))
+TESTAPPS := $(patsubst tests/apps/%.c,$(B)/tests/apps/%.so,$(APPS))
+UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT))
+PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
+PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
+
+.PHONY: all help run setup check unit http system test-programs asan valgrind lint headers layers format \
+        format-check tidy cppcheck fuzz deb rpm install clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+all: $(BIN) $(WELCOME) $(PRODUCTS)      ## build the server, the examples, units, sample configuration, pages
+
+help:                                   ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+# Objects depend on the exact flags: change CFLAGS and everything is built again.
+FLAGS := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS)
+$(B)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' $(foreach word,$(FLAGS),'$(subst ','\'',$(word))') | cmp -s - $@ || \
+	 printf '%s\n' $(foreach word,$(FLAGS),'$(subst ','\'',$(word))') > $@
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(PIC) -MMD -MP -c -o $@ $<
+
+$(call obj,service/main.c $(CORE)) $(call obj,$(UNIT)): PIC = -fPIE
+$(call obj,$(EXAMPLES) $(APPS)): PIC = -fPIC
+
+# -rdynamic: applications find the public appsrv_* functions in the executable; all else is hidden.
+$(BIN): $(call obj,service/main.c $(CORE))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -rdynamic -o $@ $^ $(LIBS)
+
+define shared_object
+$(call say,SO,$@)
+$(Q)$(CC) $(ALL_CFLAGS) $(filter-out -Wl$(comma)-z$(comma)defs,$(ALL_LDFLAGS)) -shared -o $@ $^
+endef
+$(B)/%.so: $(B)/packaging/examples/%.o
+	$(shared_object)
+$(B)/tests/apps/%.so: $(B)/tests/apps/%.o
+	$(shared_object)
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(CORE))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -rdynamic -o $@ $^ $(LIBS)
+
+# -- generated from the tables --------------------------------------------------------------------------
+$(B)/generate: packaging/generate.c $(TABLES) $(B)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(DEFINES) $(INCLUDES) -std=gnu17 $(WARN) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+$(B)/appsrv.ini: $(B)/generate
+	$(Q)$< ini > $@
+$(B)/appsrv.catalog: $(B)/generate
+	$(Q)$< catalog > $@
+$(B)/%.table: $(B)/generate
+	$(Q)$< $* > $@
+
+SUBST = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(prefix)|g' -e 's|@BINDIR@|$(bindir)|g' \
+        -e 's|@LIBDIR@|$(libdir)|g' -e 's|@INCLUDEDIR@|$(includedir)|g' -e 's|@PLUGINDIR@|$(plugindir)|g' \
+        -e 's|@SYSCONFDIR@|$(sysconfdir)|g' -e 's|@DOCDIR@|$(docdir)|g'
+
+$(B)/appsrv.%: packaging/man/appsrv.%.in $(B)/settings.table $(B)/flags
+	$(call say,GEN,$@)
+	$(Q)$(SUBST) -e '/@SETTINGS@/{r $(B)/settings.table' -e 'd}' $< > $@
+$(B)/appsrv-journal.7: packaging/man/appsrv-journal.7.in $(B)/fields.table $(B)/events.table $(B)/flags
+	$(call say,GEN,$@)
+	$(Q)$(SUBST) -e '/@FIELDS@/{r $(B)/fields.table' -e 'd}' -e '/@EVENTS@/{r $(B)/events.table' -e 'd}' $< > $@
+$(B)/appsrv.pc: packaging/appsrv.pc.in $(B)/flags
+	$(Q)$(SUBST) $< > $@
+
+# -- running and testing --------------------------------------------------------------------------------
+setup:
+	@packaging/dependencies/install $(or $(GROUPS),build)
+
+run:                                    ## install what is missing, build, serve a sample on 127.0.0.1:8080
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory all
+	@$(BIN) serve $(B)/welcome.so
+
+check:                                  ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory setup GROUPS="build test package"
+	@$(MAKE) --no-print-directory test-programs
+	@$(MAKE) --no-print-directory test-programs SAN=address,undefined
+	@tests/run
+
+test-programs: all $(UNITS) $(TESTAPPS)
+
+unit: test-programs                     ## the unit tests
+	@APPSRV_BUILD=$(B) tests/run unit
+http: test-programs                     ## a real server process on loopback
+	@APPSRV_BUILD=$(B) tests/run http
+system: test-programs                   ## the packages in containers with real systemd and journald
+	@APPSRV_BUILD=$(B) tests/run system
+
+# -- looking at the source ------------------------------------------------------------------------------
+SOURCES := $(wildcard service/*.c service/*/*.[ch] include/appsrv/*.h packaging/*.c packaging/examples/*.c \
+             tests/unit/*.[ch] tests/fuzz/*.c tests/apps/*.c)
+HEADERS := $(wildcard include/appsrv/*.h service/*/*.h)
+
+lint: headers layers format-check tidy cppcheck ## what a machine can say about the style
+
+headers:                                ## every header compiles alone
+	@for header in $(HEADERS); do $(CC) $(ALL_CPPFLAGS) -std=gnu17 $(WARN) -Werror -fsyntax-only \
+	   -include $$header -x c /dev/null || exit 1; done; echo "  OK	headers compile alone"
+
+layers:                                 ## includes point downwards, foreign headers have one owner
+	@tests/lint/layers
+
+format:                                 ## clang-format in place
+	clang-format -i $(SOURCES)
+
+format-check:
+	@clang-format --dry-run -Werror $(SOURCES) && echo "  OK	format"
+
+tidy:                                   ## clang-tidy
+	@echo $(wildcard service/*.c service/*/*.c) | xargs -n 4 -P 2 sh -c 'clang-tidy --quiet \
+	   --warnings-as-errors="*" "$$@" -- $(subst ",\",$(subst ','\'',$(ALL_CPPFLAGS))) -std=gnu17 2>&1 | \
+	   { ! grep -E "(warning|error):" -A 6; }' tidy && echo "  OK	clang-tidy"
+
+cppcheck:                               ## cppcheck
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	   --inline-suppr --suppressions-list=tests/lint/cppcheck.txt $(DEFINES) $(INCLUDES) \
+	   service packaging/examples && echo "  OK	cppcheck"
+
+FUZZ_B     := build/clang-fuzzer-no-link-address-undefined
+FUZZERS    := $(patsubst %.c,$(FUZZ_B)/%,$(FUZZ))
+build/clang-fuzzer-no-link-address-undefined/tests/fuzz/%: \
+  build/clang-fuzzer-no-link-address-undefined/tests/fuzz/%.o $(patsubst %.c,$(FUZZ_B)/%.o,$(CORE))
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -pthread -rdynamic $(LDFLAGS) -o $@ $^ $(LIBS)
+
+fuzz:                                   ## libFuzzer programs, FUZZ_SECONDS each (default 30)
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined $(FUZZERS)
+	@for program in $(FUZZERS); do name=$${program##*/}; corpus=build/corpus/$$name; mkdir -p $$corpus; \
+	   echo "  FUZZ	$$name"; seeds=tests/fuzz/$$name; [ -d $$seeds ] || seeds=; \
+	   $$program -max_total_time=$(or $(FUZZ_SECONDS),30) -verbosity=0 -print_final_stats=0 \
+	     $$corpus $$seeds || exit 1; done
+
+# -- shipping -------------------------------------------------------------------------------------------
+deb:                                    ## the Debian packages, into build/deb/
+	@packaging/build-deb
+rpm:                                    ## the RPM packages, into build/rpm/
+	@packaging/build-rpm
+
+clean:                                  ## remove build/
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
