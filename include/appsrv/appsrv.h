@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * appsrv.h - the C interface between appsrv and the applications that it hosts.
+ *
+ *   #include <appsrv/appsrv.h>
+ *
+ *   static int hello(appsrv_req *req, void *self)
+ *   {
+ *           (void)self;
+ *           return appsrv_send(req, 200, "text/plain", "hello\n", 6);
+ *   }
+ *
+ *   APPSRV_APP(.name = "hello", .handle = hello);
+ *
+ * is an application; build and start it with
+ *
+ *   cc -shared -fPIC $(pkg-config --cflags appsrv) -o hello.so hello.c
+ *   appsrv serve ./hello.so
+ *
+ * Nothing is linked: the server that loads the application has the functions.
+ *
+ * Rules that hold for every function:
+ *  1. Objects are opaque. Only appsrv_app, appsrv_field and appsrv_place are structures, and
+ *     appsrv_app begins with its own size, so that it can grow.
+ *  2. An int result is 0 (or more, where it says so) for success and a negative errno value for
+ *     failure; errno itself means nothing. On failure nothing has changed.
+ *  3. What is passed in is copied. What is returned belongs to the server and lives as long as the
+ *     object it was asked of: a request's until handle() returns, a context's until stop()
+ * returned. Returned strings end with a NUL that is not part of the length in *len; len may be
+ * NULL.
+ *  4. Functions with a request are called by the thread that runs its handle(), until that returns.
+ *     Functions with a context, and the log, may be called by any thread.
+ *  5. Nothing blocks, but the log for as long as the configuration allows ([log] overflow).
+ *  6. Sizes are bytes. No pointer is NULL unless it says so.
+ *  7. No callback may longjmp or throw through the server.
+ *
+ * C99 and C++11 or later.
+ */
+#ifndef APPSRV_H
+#define APPSRV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Grows only when an application that was built for the number before would break. */
+#define APPSRV_ABI 1
+
+#if defined(__GNUC__)
+#define APPSRV_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+#define APPSRV_EXPORT                      __attribute__((visibility("default")))
+#else
+#define APPSRV_PRINTF(format_at, first_at)
+#define APPSRV_EXPORT
+#endif
+
+typedef struct appsrv_ctx appsrv_ctx; /* the application in one process */
+typedef struct appsrv_req appsrv_req; /* one request */
+
+/* ---- the application --------------------------------------------------------------------------
+ */
+
+/* appsrv_app.flags: handle() may run in several threads at once. Without it, one call ends before
+ * the next begins, in each process. */
+#define APPSRV_F_CONCURRENT UINT64_C(1)
+
+typedef struct appsrv_app {
+        uint32_t size;       /* sizeof(appsrv_app) that the application was built with */
+        uint32_t abi;        /* APPSRV_ABI that it was built with */
+        const char *name;    /* for messages; may be NULL */
+        const char *version; /* for messages; may be NULL */
+        uint64_t flags;      /* APPSRV_F_*; an unknown one is refused */
+
+        /* The keys of its [app NAME] section that the application reads, NULL-terminated: another
+         * key there is refused when the configuration is checked. NULL: it reads none. */
+        const char *const *settings;
+
+        /* Once in each process, before the first request; may block and take its time, the service
+         * is ready when all returned. *self, at first NULL, is handed to the other two; the server
+         * never looks at it. 0, or a negative errno value: the process cannot serve. May be NULL.
+         */
+        int (*start)(appsrv_ctx *ctx, void **self);
+
+        /* Answer one request by appsrv_send(). May block. 0, or a negative errno value: the client
+         * gets a 500 whatever was sent, and the failure is recorded. Not NULL. */
+        int (*handle)(appsrv_req *req, void *self);
+
+        /* Undo start(): no request is in handle() and none comes any more. Not called when the
+         * process dies. May be NULL. */
+        void (*stop)(appsrv_ctx *ctx, void *self);
+
+        /* Later versions add members here. An application that was built for fewer is served as if
+         * they were 0; one that sets a member this server does not know is refused. */
+} appsrv_app;
+
+/*
+ * The one symbol that an application defines: by APPSRV_APP(), or, in a language without designated
+ * initialisers, by hand. Called once, before start(). host_abi is the server's APPSRV_ABI.
+ * Returns the description, which stays valid and unchanged; NULL when the server is too old.
+ */
+APPSRV_EXPORT const appsrv_app *appsrv_app_main(uint32_t host_abi);
+
+/* Define appsrv_app_main(); the arguments are designated initialisers of appsrv_app. C only. */
+#define APPSRV_APP(...)                                                                            \
+        static const appsrv_app appsrv_app_description;                                            \
+        const appsrv_app *appsrv_app_main(uint32_t host_abi)                                       \
+        {                                                                                          \
+                return host_abi >= APPSRV_ABI ? &appsrv_app_description : NULL;                    \
+        }                                                                                          \
+        static const appsrv_app appsrv_app_description = {                                         \
+                .size = sizeof(appsrv_app), .abi = APPSRV_ABI, __VA_ARGS__}
+
+/* ---- the process ------------------------------------------------------------------------------
+ */
+
+/** appsrv_version() - version of the running server, "1.4.2"; lives for ever. Any thread. */
+APPSRV_EXPORT const char *appsrv_version(void);
+
+/**
+ * appsrv_has() - whether the running server has a feature. Any thread.
+ * @feature: "concurrent" (APPSRV_F_CONCURRENT), "log-fields" (appsrv_logv()); later versions know
+ * more
+ *
+ * Return: 1 when it has, 0 when it has not or never heard of it.
+ */
+APPSRV_EXPORT int appsrv_has(const char *feature);
+
+/** appsrv_worker_id() - number of the worker's place, stable over its successors. Any thread. */
+APPSRV_EXPORT int appsrv_worker_id(const appsrv_ctx *ctx);
+
+/** appsrv_config() - value of a key of the application's [app NAME] section; NULL when not set. Any
+ * thread. */
+APPSRV_EXPORT const char *appsrv_config(const appsrv_ctx *ctx, const char *key);
+
+/** appsrv_ctx_of() - the context of the application that a request is for. */
+APPSRV_EXPORT appsrv_ctx *appsrv_ctx_of(appsrv_req *req);
+
+/* ---- the request ------------------------------------------------------------------------------
+ */
+
+/** appsrv_method() - "GET": a token of at most 32 bytes, without lower-case letters. */
+APPSRV_EXPORT const char *appsrv_method(appsrv_req *req);
+
+/**
+ * appsrv_path() - the path below the mount, beginning with a slash
+ *
+ * Escapes are decoded and "." and ".." removed; it may hold any byte but NUL. The mount itself is
+ * "/", requested with or without a slash at its end.
+ */
+APPSRV_EXPORT const char *appsrv_path(appsrv_req *req, size_t *len);
+
+/** appsrv_target() - the target as the client sent it, with the query. Printable ASCII. */
+APPSRV_EXPORT const char *appsrv_target(appsrv_req *req, size_t *len);
+
+/** appsrv_query() - what follows the first '?', not decoded; "" when there is none. */
+APPSRV_EXPORT const char *appsrv_query(appsrv_req *req, size_t *len);
+
+/** appsrv_prefix() - the mount without a slash at its end: "/shop"; "" for "/". What links begin
+ * with. */
+APPSRV_EXPORT const char *appsrv_prefix(appsrv_req *req, size_t *len);
+
+/** appsrv_header() - value of the first header of a name, case ignored; NULL when there is none. */
+APPSRV_EXPORT const char *appsrv_header(appsrv_req *req, const char *name, size_t *len);
+
+/** appsrv_pair_cb - is given one name and value; another result than 0 ends the iteration. */
+typedef int (*appsrv_pair_cb)(void *arg, const char *name, size_t name_len, const char *value,
+                              size_t value_len);
+
+/** appsrv_headers() - call @callback with each header in order. Return: 0, or what @callback gave.
+ */
+APPSRV_EXPORT int appsrv_headers(appsrv_req *req, appsrv_pair_cb callback, void *arg);
+
+/**
+ * appsrv_arg() - the first argument of a name in the query ("a=1&b=2"), decoded
+ *
+ * A '+' is a space; a '%' that begins no escape stands for itself. The value may hold any byte, NUL
+ * too. An argument without '=' is empty.
+ * Return: the value; NULL when there is none, or no memory.
+ */
+APPSRV_EXPORT const char *appsrv_arg(appsrv_req *req, const char *name, size_t *len);
+
+/**
+ * appsrv_info() - what the server knows about a request
+ * @key: "id" (X-Request-ID), "scheme" ("http"), "host" (host[:port] that was asked for, "" when
+ *       unknown), "peer" (address of the client without its port, or "unix"), "version"
+ * ("HTTP/1.1")
+ *
+ * Return: the value, NULL for another key.
+ */
+APPSRV_EXPORT const char *appsrv_info(appsrv_req *req, const char *key);
+
+/** appsrv_body() - the whole body; "" when there is none. May hold any byte. */
+APPSRV_EXPORT const void *appsrv_body(appsrv_req *req, size_t *len);
+
+/** appsrv_alloc() - zeroed memory, aligned for any type, freed with the request; NULL when there is
+ * none. */
+APPSRV_EXPORT void *appsrv_alloc(appsrv_req *req, size_t size);
+
+/* ---- the response -----------------------------------------------------------------------------
+ */
+
+/**
+ * appsrv_status() - the status that appsrv_send() uses when it is given 0; 200 otherwise
+ * @code: 200 to 599
+ *
+ * Return: 0; -EINVAL out of range, -EALREADY after appsrv_send().
+ */
+APPSRV_EXPORT int appsrv_status(appsrv_req *req, int code);
+
+/**
+ * appsrv_set() - set a header of the response, replacing those of the same name
+ * appsrv_add() - add a header beside those of the same name (Set-Cookie)
+ *
+ * Return: 0; -EINVAL when the name is no token, the value holds a control byte but TAB (so no CR,
+ * LF), or the server sets the header itself (Connection, Keep-Alive, Transfer-Encoding,
+ * Content-Length, Date, Server, Upgrade, Trailer, TE, X-Request-ID); -E2BIG beyond 64 headers or 8
+ * KiB of them; -EALREADY after appsrv_send(), -ENOMEM.
+ */
+APPSRV_EXPORT int appsrv_set(appsrv_req *req, const char *name, const char *value);
+APPSRV_EXPORT int appsrv_add(appsrv_req *req, const char *name, const char *value);
+
+/**
+ * appsrv_send() - give the whole response: it leaves for the client when handle() has returned
+ * @code: 200 to 599, or 0: what appsrv_status() set, else 200
+ * @type: Content-Type; NULL: as set by appsrv_set(), or none
+ * @body: may be NULL when @len is 0; for HEAD the server sends its length only
+ *
+ * Return: 0; -EALREADY the second time; -EINVAL for a bad status, type, or a body with a status
+ * that has none (204, 205, 304); -E2BIG, -ENOMEM.
+ */
+APPSRV_EXPORT int appsrv_send(appsrv_req *req, int code, const char *type, const void *body,
+                              size_t len);
+
+/* ---- the log: one call is one record ----------------------------------------------------------
+ */
+
+/* Levels, as in syslog(3). */
+#define APPSRV_CRIT    2
+#define APPSRV_ERR     3
+#define APPSRV_WARNING 4
+#define APPSRV_NOTICE  5
+#define APPSRV_INFO    6
+#define APPSRV_DEBUG   7
+
+/* appsrv_field.len: the value ends at its NUL. */
+#define APPSRV_STRING ((size_t)-1)
+
+/* At most so many fields in one record. */
+#define APPSRV_FIELDS_MAX 32
+
+typedef struct appsrv_field {
+        const char *name;  /* [A-Z][A-Z0-9_]*, at most 64 */
+        const void *value; /* any bytes, also NUL and newlines */
+        size_t len;        /* or APPSRV_STRING */
+} appsrv_field;
+
+/* A place in the application's source: CODE_FILE, CODE_FUNC and CODE_LINE of a record. */
+typedef struct appsrv_place {
+        const char *file;
+        const char *function;
+        unsigned line;
+} appsrv_place;
+
+/** appsrv_log_enabled() - whether records of a level are kept: 1 or 0. Cheap. Any thread. */
+APPSRV_EXPORT int appsrv_log_enabled(const appsrv_ctx *ctx, int level);
+
+/**
+ * appsrv_logv() - write one record, given by its fields. Any thread.
+ * @req:    the request that the record belongs to; may be NULL
+ * @level:  APPSRV_CRIT to APPSRV_DEBUG
+ * @fields: @n of them, 1 to APPSRV_FIELDS_MAX, one of them MESSAGE; a name may come more than once
+ *
+ * The record arrives whole or not at all. The server adds APP, REQUEST_ID (of @req), THREAD and
+ * what tells the worker. Of the names that it or the journal owns, these are the application's to
+ * set: MESSAGE, MESSAGE_ID (32 hexadecimal digits), CODE_FILE, CODE_FUNC, CODE_LINE, LOGGER,
+ * EXCEPTION. A process may use 32 different names of its own; fields with further names are put
+ * into one field EXTRA, a JSON object: {"NAME":"value",…}, where a byte that is no UTF-8 is written
+ * as \u00NN.
+ *
+ * Return: 0, also when the level is not kept; -ENOBUFS when the record was dropped and counted,
+ * -EMSGSIZE (also counted) beyond 1 MiB or a quarter of the log's buffer, all fields together;
+ * -EINVAL for a bad level, name, MESSAGE_ID or no MESSAGE; -E2BIG for too many fields, -ENOMEM.
+ */
+APPSRV_EXPORT int appsrv_logv(appsrv_ctx *ctx, appsrv_req *req, int level,
+                              const appsrv_field *fields, size_t n);
+
+/** appsrv_log() - write one record with a formatted MESSAGE. As appsrv_logv(). */
+APPSRV_EXPORT int appsrv_log(appsrv_ctx *ctx, appsrv_req *req, int level, const char *format, ...)
+        APPSRV_PRINTF(4, 5);
+
+/** appsrv_log_at() - the same with the place in the source. As appsrv_logv(). */
+APPSRV_EXPORT int appsrv_log_at(const appsrv_place *place, appsrv_ctx *ctx, appsrv_req *req,
+                                int level, const char *format, ...) APPSRV_PRINTF(5, 6);
+
+/*
+ * APPSRV_LOG() - in handle(): one record about the request, with the place in the source
+ * APPSRV_LOG_CTX() - elsewhere: one record about the application
+ *
+ * As statements: APPSRV_LOG(req, APPSRV_INFO, "user %s logged in", name); the arguments are
+ * evaluated only when the level is kept.
+ */
+#define APPSRV_LOG(req, level, ...)                                                                \
+        APPSRV_LOG_RECORD_(appsrv_ctx_of(req), (req), (level), __VA_ARGS__)
+#define APPSRV_LOG_CTX(ctx, level, ...) APPSRV_LOG_RECORD_((ctx), NULL, (level), __VA_ARGS__)
+
+#define APPSRV_LOG_RECORD_(ctx, req, level, ...)                                                   \
+        do {                                                                                       \
+                if (appsrv_log_enabled(ctx, level)) {                                              \
+                        const appsrv_place appsrv_here = {__FILE__, __func__, __LINE__};           \
+                        (void)appsrv_log_at(&appsrv_here, ctx, req, level, __VA_ARGS__);           \
+                }                                                                                  \
+        } while (0)
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* APPSRV_H */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Applications: what every kind (native, later cgi, static, wsgi) offers to the worker.
+ *
+ * A kind is a table of functions. apps_check() is pure and also runs in the master; all else runs
+ * in a worker (or in the short-lived child of `appsrv check`), because it may run the application's
+ * code.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "log/log.h"
+#include "request/request.h"
+#include "request/response.h"
+
+struct app; /* one loaded application in one process */
+
+/* Own field names that the applications of one process may use in the log before EXTRA takes them.
+ */
+#define FIELD_NAMES_MAX 32
+
+/*
+ * The names used so far, as hashes that are never 0; zero-initialised at first. Taken without a
+ * lock by any thread. Two names of the same hash count as one: that lets one more through, which
+ * harms nobody.
+ */
+struct field_names {
+        _Atomic uint64_t hashes[FIELD_NAMES_MAX];
+};
+
+/* What an application may use of its process; one of them in each process. */
+struct app_host {
+        struct log *log;
+        struct record_subject subject;
+        struct field_names field_names;
+};
+
+/* One request on its way through an application: what the public `appsrv_req` is. */
+struct exchange {
+        struct request *request;
+        struct response *response;
+        struct arena *arena;
+        struct app *app;
+        int status; /* what the application wants unless it says otherwise; 0: 200 */
+        bool sent;  /* the application has given its response */
+};
+
+/**
+ * apps_check() - whether each application's type is a known kind and its keys are what the kind
+ * wants, without loading anything
+ *
+ * Return: 0, or -EINVAL when problems were added. Pure: no application code, no dlopen.
+ */
+int apps_check(const struct config *config, struct problems *problems);
+
+/**
+ * app_load() - load one application: open it, check its version and its own keys; does not start it
+ * @ret:      the application; the caller frees it with app_free(). Untouched on failure.
+ * @config:   borrowed, must outlive the application
+ * @host:     borrowed, must outlive the application
+ * @problems: why it cannot be loaded, with file:line
+ *
+ * Runs code of the application (constructors). Return: 0; -EINVAL when problems were added,
+ * -ENOMEM.
+ */
+int app_load(struct app **ret, const struct app_config *config, struct app_host *host,
+             struct problems *problems);
+
+/** app_free() - unload an application that is not started; accepts NULL. */
+void app_free(struct app *app);
+
+/** app_start() - let the application prepare itself, before the worker is ready. Return: 0, or what
+ * the application gave. */
+int app_start(struct app *app);
+
+/** app_stop() - the counterpart of app_start(), when no request is in the application any more. */
+void app_stop(struct app *app);
+
+/**
+ * app_handle() - let the application answer one request; runs on an application thread and may
+ * block
+ *
+ * Afterwards exchange->response holds an answer: what the application sent, or a 500 when it failed
+ * or sent nothing.
+ */
+void app_handle(struct exchange *exchange);
+
+/** app_name() - the NAME of its section. */
+const char *app_name(const struct app *app);
+
+/** app_concurrent() - whether app_handle() may run in several threads at once. */
+bool app_concurrent(const struct app *app);
+
+/**
+ * app_of_target() - which application the TARGET of the command line means
+ * @config: gets the application, mounted at "/"
+ *
+ * Return: 0; -EINVAL when problems were added, -ENOMEM.
+ */
+int app_of_target(struct config *config, const char *target, struct problems *problems);

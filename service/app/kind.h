@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of app/ share: the table that a kind of application fills, and the application as
+ * its kind sees it. */
+#pragma once
+
+#include "app/app.h"
+
+/* A kind of application. Functions that are NULL have nothing to do. */
+struct kind {
+        const char *name; /* type = of its sections */
+
+        /* Whether its keys are well; adds problems. Pure. Return: 0 or -EINVAL. */
+        int (*check)(const struct app_config *config, struct problems *problems);
+        /* Set app->instance; adds problems. Return: 0, -EINVAL or -ENOMEM. */
+        int (*load)(struct app *app, struct problems *problems);
+        void (*unload)(struct app *app);
+        int (*start)(struct app *app);
+        void (*stop)(struct app *app);
+        /* Answer: 0, or a negative errno; what was sent is in exchange->response. */
+        int (*handle)(struct exchange *exchange);
+        bool (*concurrent)(const struct app *app);
+};
+
+/* One loaded application. The public appsrv_ctx. */
+struct app {
+        const struct kind *kind;
+        const struct app_config *config;
+        struct app_host *host;
+        void *instance; /* what its kind keeps */
+};
+
+extern const struct kind kind_native;
+
+/**
+ * app_record() - start a record of an application: what every one of them tells
+ * @exchange: the request it belongs to; may be NULL
+ */
+void app_record(struct record *record, const struct app *app, const struct exchange *exchange,
+                int priority);

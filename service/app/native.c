@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Native applications: shared objects that keep to appsrv.h. The only file that loads code, so it
+ * runs in workers and in the child of `appsrv check`, never in the master; native_check() alone
+ * runs anywhere.
+ */
+#include <appsrv/appsrv.h>
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/kind.h"
+#include "base/cleanup.h"
+#include "base/nearest.h"
+
+#define ENTRY_POINT "appsrv_app_main"
+
+/* Descriptions only grow: no appsrv has had a smaller one, and one above is no description at all.
+ */
+#define DESCRIPTION_MIN (offsetof(appsrv_app, stop) + sizeof(((appsrv_app *)NULL)->stop))
+#define DESCRIPTION_MAX 4096
+
+#define KNOWN_FLAGS APPSRV_F_CONCURRENT
+
+struct native {
+        void *library;
+        appsrv_app description; /* members that the application's does not have are 0 */
+        void *self;
+};
+
+typedef const appsrv_app *(*entry_function)(uint32_t host_abi);
+
+static const struct app_key *find_key(const struct app_config *config, const char *name)
+{
+        for (size_t i = 0; i < config->n_keys; i++) {
+                if (strcmp(config->keys[i].name, name) == 0)
+                        return &config->keys[i];
+        }
+        return NULL;
+}
+
+static int native_check(const struct app_config *config, struct problems *problems)
+{
+        const struct app_key *path = find_key(config, "path");
+
+        if (!path)
+                return problems_add(problems, &config->origin,
+                                    "[app %s] path: missing, a native application needs it: its "
+                                    "shared object",
+                                    config->name);
+        if (!path->value[0])
+                return problems_add(problems, &path->origin, "[app %s] path: empty", config->name);
+        return 0;
+}
+
+/* Where plug-ins are: installed in their own folder, in a build tree beside the executable. */
+static void plugin_folder(char folder[static PATH_MAX])
+{
+        ssize_t n = readlink("/proc/self/exe", folder, PATH_MAX - 1);
+        char *slash;
+
+        folder[n > 0 ? n : 0] = '\0';
+        slash = strrchr(folder, '/');
+        if (slash)
+                *slash = '\0';
+        if (!slash || strcmp(folder, APPSRV_BINDIR) == 0)
+                (void)snprintf(folder, PATH_MAX, "%s", APPSRV_PLUGINDIR);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+        size_t size = strlen(text), end_size = strlen(end);
+
+        return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+/* The file that `path` means; the caller frees it. Always with a slash: without one dlopen() would
+ * search the system. */
+static int resolve_path(char **ret, const struct app_config *config, const char *path)
+{
+        char folder[PATH_MAX];
+        int n;
+
+        if (path[0] == '/') {
+                n = asprintf(ret, "%s", path);
+        } else if (strchr(path, '/')) {
+                n = asprintf(ret, "%s/%s", config->directory, path);
+        } else {
+                plugin_folder(folder);
+                n = asprintf(ret, "%s/%s%s", folder, path, ends_with(path, ".so") ? "" : ".so");
+        }
+        if (n >= 0)
+                return 0;
+        *ret = NULL;
+        return -ENOMEM;
+}
+
+/* What a newer application sets beyond what we know would be ignored, so it is refused. */
+static bool tail_set(const appsrv_app *description)
+{
+        const char *bytes = (const char *)description;
+
+        for (size_t i = sizeof(*description); i < description->size; i++) {
+                if (bytes[i] != 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Why a description cannot be used; NULL when it can. Reads size and abi before anything that
+ * depends on them. */
+static const char *description_fault(const appsrv_app *description)
+{
+        if (!description)
+                return "it needs a newer appsrv: " ENTRY_POINT "() refused this one";
+        if (description->abi != APPSRV_ABI)
+                return "it was built for another ABI of appsrv; build it again";
+        if (description->size < DESCRIPTION_MIN || description->size > DESCRIPTION_MAX)
+                return "its description has an impossible size";
+        if (tail_set(description))
+                return "it needs a newer appsrv: it sets members that this one does not know";
+        if (description->flags & ~KNOWN_FLAGS)
+                return "it needs a newer appsrv: it sets flags that this one does not know";
+        if (!description->handle)
+                return "it has no handle() function";
+        return NULL;
+}
+
+static int copy_description(struct native *native, const struct app_config *config,
+                            struct problems *problems)
+{
+        const struct app_key *path = find_key(config, "path");
+        const appsrv_app *description;
+        const char *fault;
+        entry_function entry;
+
+        *(void **)&entry = dlsym(native->library, ENTRY_POINT);
+        if (!entry)
+                return problems_add(problems, &path->origin,
+                                    "[app %s] path: %s is no application of appsrv: it has no "
+                                    "symbol " ENTRY_POINT,
+                                    config->name, path->value);
+        description = entry(APPSRV_ABI);
+        fault = description_fault(description);
+        if (fault)
+                return problems_add(problems, &path->origin,
+                                    "[app %s] path: %s cannot be loaded: %s", config->name,
+                                    path->value, fault);
+
+        memcpy(&native->description, description,
+               description->size < sizeof(*description) ? description->size : sizeof(*description));
+        return 0;
+}
+
+static size_t count_settings(const char *const *settings)
+{
+        size_t n = 0;
+
+        while (settings && settings[n])
+                n++;
+        return n;
+}
+
+static const char *nearest_key(const char *word, const char *const *settings)
+{
+        static const char *const common[] = {
+                "path",
+#define APP_SETTING(key, value, doc) #key,
+#include "config/config.def"
+        };
+        const char *own = nearest_name(word, settings, count_settings(settings));
+
+        return own ? own : nearest_name(word, common, sizeof(common) / sizeof(common[0]));
+}
+
+/* The keys that are the application's own: it says which ones it reads. */
+static int check_settings(const struct app_config *config, const char *const *settings,
+                          struct problems *problems)
+{
+        size_t n = count_settings(settings);
+        int r = 0;
+
+        for (size_t i = 0; i < config->n_keys; i++) {
+                const struct app_key *key = &config->keys[i];
+                bool known = strcmp(key->name, "path") == 0;
+                const char *nearest;
+
+                for (size_t j = 0; j < n; j++)
+                        known = known || strcmp(key->name, settings[j]) == 0;
+                if (known)
+                        continue;
+                nearest = nearest_key(key->name, settings);
+                r = problems_add(problems, &key->origin,
+                                 "[app %s] %s: the application knows no such key%s%s%s",
+                                 config->name, key->name, nearest ? ", did you mean '" : "",
+                                 nearest ? nearest : "", nearest ? "'?" : "");
+        }
+        return r;
+}
+
+static void native_free(struct native *native)
+{
+        if (!native)
+                return;
+        if (native->library)
+                (void)dlclose(native->library);
+        free(native);
+}
+
+static void native_freep(struct native **native)
+{
+        native_free(*native);
+}
+
+/* RTLD_NOW: a symbol that is missing is found here, not in the middle of a request. */
+static int open_library(struct native *native, const struct app_config *config,
+                        struct problems *problems)
+{
+        const struct app_key *path = find_key(config, "path");
+        _cleanup_free_ char *file = NULL;
+        int r = resolve_path(&file, config, path->value);
+
+        if (r < 0)
+                return r;
+        native->library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+        if (!native->library)
+                return problems_add(problems, &path->origin, "[app %s] path: %s", config->name,
+                                    dlerror());
+        return 0;
+}
+
+static int native_load(struct app *app, struct problems *problems)
+{
+        _cleanup_(native_freep) struct native *native = calloc(1, sizeof(*native));
+        int r;
+
+        if (!native)
+                return -ENOMEM;
+        r = open_library(native, app->config, problems);
+        if (r == 0)
+                r = copy_description(native, app->config, problems);
+        if (r == 0)
+                r = check_settings(app->config, native->description.settings, problems);
+        if (r < 0)
+                return r;
+        app->instance = TAKE_PTR(native);
+        return 0;
+}
+
+static void native_unload(struct app *app)
+{
+        native_free(app->instance);
+        app->instance = NULL;
+}
+
+static int native_start(struct app *app)
+{
+        struct native *native = app->instance;
+
+        if (!native->description.start)
+                return 0;
+        return native->description.start((appsrv_ctx *)app, &native->self);
+}
+
+static void native_stop(struct app *app)
+{
+        const struct native *native = app->instance;
+
+        if (native->description.stop)
+                native->description.stop((appsrv_ctx *)app, native->self);
+}
+
+static int native_handle(struct exchange *exchange)
+{
+        const struct native *native = exchange->app->instance;
+
+        return native->description.handle((appsrv_req *)exchange, native->self);
+}
+
+static bool native_concurrent(const struct app *app)
+{
+        const struct native *native = app->instance;
+
+        return native->description.flags & APPSRV_F_CONCURRENT;
+}
+
+const struct kind kind_native = {
+        .name = "native",
+        .check = native_check,
+        .load = native_load,
+        .unload = native_unload,
+        .start = native_start,
+        .stop = native_stop,
+        .handle = native_handle,
+        .concurrent = native_concurrent,
+};

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Applications of any kind: which kinds there are, and what the worker does with an application
+ * without knowing its kind. app_handle() runs on application threads, the rest on the thread that
+ * owns the process.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "app/kind.h"
+#include "base/cleanup.h"
+#include "base/nearest.h"
+
+#define APP_NAME_MAX 32
+
+static const struct kind *const kinds[] = {
+        &kind_native,
+};
+
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static const struct kind *find_kind(const char *name)
+{
+        for (size_t i = 0; i < N_KINDS; i++) {
+                if (strcmp(kinds[i]->name, name) == 0)
+                        return kinds[i];
+        }
+        return NULL;
+}
+
+static int unknown_kind(const struct app_config *config, struct problems *problems)
+{
+        const char *names[N_KINDS], *nearest;
+
+        for (size_t i = 0; i < N_KINDS; i++)
+                names[i] = kinds[i]->name;
+        nearest = nearest_name(config->type, names, N_KINDS);
+        if (!nearest)
+                return problems_add(problems, &config->origin,
+                                    "[app %s] type: '%s' is no kind of application, '%s' is",
+                                    config->name, config->type, names[0]);
+        return problems_add(problems, &config->origin,
+                            "[app %s] type: '%s' is no kind of application, did you mean '%s'?",
+                            config->name, config->type, nearest);
+}
+
+static int check_app(const struct app_config *config, struct problems *problems)
+{
+        const struct kind *kind = find_kind(config->type);
+
+        if (!kind)
+                return unknown_kind(config, problems);
+        return kind->check ? kind->check(config, problems) : 0;
+}
+
+int apps_check(const struct config *config, struct problems *problems)
+{
+        int result = 0;
+
+        for (size_t i = 0; i < config->n_apps; i++) {
+                int r = check_app(&config->apps[i], problems);
+
+                result = r < 0 ? r : result;
+        }
+        return result;
+}
+
+int app_load(struct app **ret, const struct app_config *config, struct app_host *host,
+             struct problems *problems)
+{
+        _cleanup_free_ struct app *app = NULL;
+        int r = check_app(config, problems);
+
+        if (r < 0)
+                return r;
+        app = calloc(1, sizeof(*app));
+        if (!app)
+                return -ENOMEM;
+        *app = (struct app){.kind = find_kind(config->type), .config = config, .host = host};
+        r = app->kind->load ? app->kind->load(app, problems) : 0;
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(app);
+        return 0;
+}
+
+void app_free(struct app *app)
+{
+        if (!app)
+                return;
+        if (app->kind->unload)
+                app->kind->unload(app);
+        free(app);
+}
+
+int app_start(struct app *app)
+{
+        int r = app->kind->start ? app->kind->start(app) : 0;
+
+        return r < 0 ? r : 0;
+}
+
+void app_stop(struct app *app)
+{
+        if (app->kind->stop)
+                app->kind->stop(app);
+}
+
+const char *app_name(const struct app *app)
+{
+        return app->config->name;
+}
+
+bool app_concurrent(const struct app *app)
+{
+        return app->kind->concurrent ? app->kind->concurrent(app) : true;
+}
+
+void app_record(struct record *record, const struct app *app, const struct exchange *exchange,
+                int priority)
+{
+        record_init(record, RECORD_APP, priority);
+        record_subject(record, &app->host->subject);
+        record_string(record, "APP", app_name(app));
+        if (exchange && exchange->request->id[0])
+                record_string(record, "REQUEST_ID", exchange->request->id);
+        record_number(record, "THREAD", (uint64_t)gettid());
+}
+
+static const char *failure_text(int result)
+{
+        const char *text;
+
+        if (result >= 0)
+                return "it returned without a response";
+        text = strerrordesc_np(-result);
+        return text ? text : "unknown error";
+}
+
+/* The client learns no more than that it failed; the record names the request. */
+static void answer_failure(struct exchange *exchange, int result)
+{
+        enum { PRIORITY_ERROR = 3 };
+        const struct app *app = exchange->app;
+        struct record record;
+
+        app_record(&record, app, exchange, PRIORITY_ERROR);
+        record_format(&record, "MESSAGE", "handler failed: %s", failure_text(result));
+        (void)log_commit(app->host->log, &record); /* dropped means counted */
+        response_error(exchange->response, exchange->arena, 500, NULL);
+}
+
+void app_handle(struct exchange *exchange)
+{
+        int r = exchange->app->kind->handle(exchange);
+
+        if (r < 0 || exchange->response->status == 0)
+                answer_failure(exchange, r);
+}
+
+/* A name for a section: the file's without folder and ".so", in the characters that a section's
+ * name may have. */
+static void name_of_file(char name[static APP_NAME_MAX + 1], const char *file)
+{
+        const char *slash = strrchr(file, '/');
+        const char *base = slash ? slash + 1 : file;
+        const char *end = base + strlen(base);
+        size_t size = 0;
+
+        if (end - base > 3 && strcmp(end - 3, ".so") == 0)
+                end -= 3;
+        for (; base < end && size < APP_NAME_MAX; base++) {
+                char byte = *base >= 'A' && *base <= 'Z' ? (char)(*base + ('a' - 'A')) : *base;
+                bool allowed = (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
+
+                name[size++] = allowed ? byte : '-';
+        }
+        name[size] = '\0';
+}
+
+int app_of_target(struct config *config, const char *target, struct problems *problems)
+{
+        _cleanup_free_ char *file = realpath(target, NULL);
+        char name[APP_NAME_MAX + 1];
+        struct stat status;
+
+        if (!file && errno == ENOMEM)
+                return -ENOMEM;
+        if (!file)
+                return problems_add(problems, NULL,
+                                    "%s: %s; expected the file of a native application, such as "
+                                    "./hello.so",
+                                    target, strerrordesc_np(errno));
+        if (stat(file, &status) < 0 || !S_ISREG(status.st_mode))
+                return problems_add(problems, NULL,
+                                    "%s: not a file; expected that of a native application, such "
+                                    "as ./hello.so",
+                                    target);
+
+        name_of_file(name, file);
+        return config_add_app(config, name, kind_native.name, "/", "path", file);
+}

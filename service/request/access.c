@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The access record, field by field as access.def lists them. Loop thread; the master for workers
+ * that died. */
+#include "request/access.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+
+/* Room for what follows the target in MESSAGE: numbers, address, reason. */
+#define TAIL_MAX 512
+/* MESSAGE without memory for a longer one. */
+#define SHORT_MESSAGE_MAX 1024
+#define CUT_MARK          "..."
+/* The longest spelling of one byte, "\xNN". */
+#define ESCAPED_BYTE_MAX 4
+
+enum access_field {
+#define ACCESS_FIELD(name, doc) FIELD_##name,
+#include "request/access.def"
+#undef ACCESS_FIELD
+        FIELDS_END
+};
+
+static const char *const field_names[] = {
+#define ACCESS_FIELD(name, doc) [FIELD_##name] = #name,
+#include "request/access.def"
+#undef ACCESS_FIELD
+};
+
+const char *outcome_name(enum outcome outcome)
+{
+        static const char *const names[] = {
+                [OUTCOME_OK] = "ok",
+                [OUTCOME_CLIENT_ABORT] = "client-abort",
+                [OUTCOME_TIMEOUT] = "timeout",
+                [OUTCOME_WORKER_DIED] = "worker-died",
+                [OUTCOME_SHUTDOWN] = "shutdown",
+                [OUTCOME_REJECTED] = "rejected",
+        };
+
+        return names[outcome];
+}
+
+/* A line that is written into memory of fixed size and stays one line. */
+struct line {
+        char *text;
+        size_t size;
+        size_t capacity;
+        bool cut;
+};
+
+static void line_escape(struct line *line, const char *text, size_t size)
+{
+        for (size_t i = 0; i < size; i++) {
+                unsigned char byte = (unsigned char)text[i];
+                char escaped[ESCAPED_BYTE_MAX + 1] = {(char)byte};
+
+                if (byte == '\\')
+                        memcpy(escaped, "\\\\", 3);
+                else if (byte < ' ' || byte > '~')
+                        (void)snprintf(escaped, sizeof(escaped), "\\x%02x", byte);
+                if (line->size + strlen(escaped) > line->capacity) {
+                        line->cut = true;
+                        return;
+                }
+                memcpy(line->text + line->size, escaped, strlen(escaped));
+                line->size += strlen(escaped);
+        }
+}
+
+static size_t unescaped_size(const struct request *request)
+{
+        return (request->method ? strlen(request->method) : 1) +
+               (request->target ? request->target_size : 1);
+}
+
+/* Everything behind the target. */
+static size_t write_tail(char text[static TAIL_MAX], const struct access *access)
+{
+        const struct request *request = access->request;
+        const char *reason = access->reason;
+        char status[12] = "-";
+        int n;
+
+        if (access->status != 0)
+                (void)snprintf(status, sizeof(status), "%d", access->status);
+        n = snprintf(text, TAIL_MAX, " %s %s %" PRIu64 "B %" PRIu64 "us %s%s%s%s",
+                     request->version ? request->version : "-", status, access->response_bytes,
+                     access->duration_usec, request->peer[0] ? request->peer : "-",
+                     reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
+        return n < TAIL_MAX ? (size_t)n : TAIL_MAX - 1;
+}
+
+/*
+ * The line, in memory of the arena that holds it whole; else cut in the record itself. A target may
+ * be 16 KiB, more than a record has room for, and it is told in full: it is what somebody who looks
+ * at an attack wants to see.
+ */
+static void add_message(struct record *record, const char *name, const struct access *access,
+                        struct arena *arena)
+{
+        const struct request *request = access->request;
+        size_t wanted = unescaped_size(request) * ESCAPED_BYTE_MAX + 1;
+        char tail[TAIL_MAX], cut[SHORT_MESSAGE_MAX];
+        size_t tail_size = write_tail(tail, access);
+        struct line line = {.capacity = wanted};
+
+        line.text = arena_alloc(arena, wanted + tail_size);
+        if (!line.text)
+                line = (struct line){.text = cut,
+                                     .capacity = sizeof(cut) - tail_size - sizeof(CUT_MARK)};
+
+        line_escape(&line, request->method ? request->method : "-",
+                    request->method ? strlen(request->method) : 1);
+        line_escape(&line, " ", 1);
+        line_escape(&line, request->target ? request->target : "-",
+                    request->target ? request->target_size : 1);
+        memcpy(line.text + line.size, tail, tail_size);
+
+        if (line.text != cut)
+                record_bytes(record, name, line.text, line.size + tail_size);
+        else
+                record_format(record, name, "%.*s%s%.*s", (int)line.size, cut,
+                              line.cut ? CUT_MARK : "", (int)tail_size, tail);
+}
+
+static bool hex_digits(const char *text, size_t size)
+{
+        for (size_t i = 0; i < size; i++) {
+                if (!(text[i] >= '0' && text[i] <= '9') && !(text[i] >= 'a' && text[i] <= 'f'))
+                        return false;
+        }
+        return true;
+}
+
+static bool all_zero(const char *text, size_t size)
+{
+        return strspn(text, "0") >= size;
+}
+
+/*
+ * W3C Trace Context 3.2: version "-" trace-id "-" parent-id "-" flags, lower-case digits, ids not
+ * all zero; version 00 ends there, a later one may go on behind another "-", ff is forbidden.
+ */
+static bool traceparent_valid(const struct header *header)
+{
+        enum { VERSION = 0, TRACE = 3, PARENT = 36, FLAGS = 53, END = 55 };
+        const char *text = header->value;
+
+        if (header->value_size < END || text[TRACE - 1] != '-' || text[PARENT - 1] != '-' ||
+            text[FLAGS - 1] != '-')
+                return false;
+        if (!hex_digits(text + VERSION, 2) || !hex_digits(text + TRACE, 32) ||
+            !hex_digits(text + PARENT, 16) || !hex_digits(text + FLAGS, 2))
+                return false;
+        if (all_zero(text + TRACE, 32) || all_zero(text + PARENT, 16) ||
+            strncmp(text, "ff", 2) == 0)
+                return false;
+        if (strncmp(text, "00", 2) == 0)
+                return header->value_size == END;
+        return header->value_size == END || text[END] == '-';
+}
+
+static void add_header(struct record *record, const char *name, const struct request *request,
+                       const char *header_name)
+{
+        const struct header *header = request_header(request, header_name);
+
+        if (header)
+                record_bytes(record, name, header->value, header->value_size);
+}
+
+static void add_trace_id(struct record *record, const char *name, const struct request *request)
+{
+        const struct header *header = request_header(request, "traceparent");
+
+        if (header && traceparent_valid(header))
+                record_bytes(record, name, header->value + 3, 32);
+}
+
+/* Fields that are recorded on demand. */
+static void add_extra_field(struct record *record, enum access_field field,
+                            const struct access *access)
+{
+        const struct request *request = access->request;
+        const char *name = field_names[field];
+        unsigned wanted = access->extra_fields;
+
+        if (field == FIELD_USER_AGENT && (wanted & EXTRA_FIELD_USER_AGENT))
+                add_header(record, name, request, "User-Agent");
+        else if (field == FIELD_REFERER && (wanted & EXTRA_FIELD_REFERER))
+                add_header(record, name, request, "Referer");
+        else if (field == FIELD_HTTP_HOST && (wanted & EXTRA_FIELD_HTTP_HOST))
+                record_string(record, name, request->host);
+        else if (field == FIELD_TRACE_ID && (wanted & EXTRA_FIELD_TRACE_ID))
+                add_trace_id(record, name, request);
+}
+
+/* One case a row of access.def, without a default: the compiler finds a row that is not filled in
+ * and a case without a row. */
+static void add_field(struct record *record, enum access_field field, const struct access *access,
+                      struct arena *arena)
+{
+        const struct request *request = access->request;
+        const char *name = field_names[field];
+
+        switch (field) {
+        case FIELD_MESSAGE:
+                add_message(record, name, access, arena);
+                break;
+        case FIELD_APP:
+                record_string(record, name, access->app);
+                break;
+        case FIELD_HTTP_METHOD:
+                record_string(record, name, request->method);
+                break;
+        case FIELD_HTTP_STATUS:
+                if (access->status != 0)
+                        record_number(record, name, (uint64_t)access->status);
+                break;
+        case FIELD_DURATION_USEC:
+                record_number(record, name, access->duration_usec);
+                break;
+        case FIELD_RESPONSE_BYTES:
+                record_number(record, name, access->response_bytes);
+                break;
+        case FIELD_REMOTE_ADDR:
+                record_string(record, name, request->peer[0] ? request->peer : NULL);
+                break;
+        case FIELD_REQUEST_ID:
+                record_string(record, name, request->id[0] ? request->id : NULL);
+                break;
+        case FIELD_OUTCOME:
+                record_string(record, name, outcome_name(access->outcome));
+                break;
+        case FIELD_USER_AGENT:
+        case FIELD_REFERER:
+        case FIELD_HTTP_HOST:
+        case FIELD_TRACE_ID:
+                add_extra_field(record, field, access);
+                break;
+        case FIELDS_END:
+                break;
+        }
+}
+
+/* syslog's levels: what the server or its shutdown cost is an error, what the client did is a
+ * notice. */
+static int priority_of(const struct access *access)
+{
+        enum { ERROR = 3, NOTICE = 5, INFO = 6 };
+
+        if (access->outcome == OUTCOME_WORKER_DIED || access->outcome == OUTCOME_SHUTDOWN)
+                return ERROR;
+        if (access->status >= 500)
+                return ERROR;
+        return access->status >= 400 ? NOTICE : INFO;
+}
+
+void access_record(struct record *record, const struct access *access,
+                   const struct record_subject *subject, struct arena *arena)
+{
+        record_init(record, RECORD_ACCESS, priority_of(access));
+        record_subject(record, subject);
+        for (enum access_field field = 0; field < FIELDS_END; field++)
+                add_field(record, field, access, arena);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The application that tests talk to: every route makes one thing happen that a test looks at from
+ * outside. Concurrent, so that many of them can happen at once.
+ */
+#include <appsrv/appsrv.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MSEC_PER_SEC  1000
+#define NSEC_PER_MSEC 1000000
+#define NSEC_PER_SEC  INT64_C(1000000000)
+
+/* What start() makes. */
+struct probe {
+        const char *greeting;
+};
+
+struct route {
+        const char *path;
+        int (*handle)(appsrv_req *req, struct probe *probe);
+};
+
+/* Text that grows in the request's memory; what found no room is missing at its end. */
+struct text {
+        char *bytes;
+        size_t size;
+        size_t room;
+};
+
+static int send_text(appsrv_req *req, int status, const char *text)
+{
+        return appsrv_send(req, status, "text/plain", text, strlen(text));
+}
+
+static unsigned long number_of(const char *text)
+{
+        return text ? strtoul(text, NULL, 10) : 0;
+}
+
+static unsigned long argument(appsrv_req *req, const char *name)
+{
+        return number_of(appsrv_arg(req, name, NULL));
+}
+
+static void sleep_ms(unsigned long ms)
+{
+        struct timespec left = {.tv_sec = (time_t)(ms / MSEC_PER_SEC),
+                                .tv_nsec = (long)(ms % MSEC_PER_SEC) * NSEC_PER_MSEC};
+
+        while (nanosleep(&left, &left) < 0 && errno == EINTR)
+                ;
+}
+
+static int64_t now_ns(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+static void add_bytes(struct text *text, const void *bytes, size_t size)
+{
+        if (size > text->room - text->size)
+                size = text->room - text->size;
+        memcpy(text->bytes + text->size, bytes, size);
+        text->size += size;
+}
+
+static void add_line(struct text *text, const char *name, const char *value, size_t size)
+{
+        add_bytes(text, name, strlen(name));
+        add_bytes(text, ": ", 2);
+        add_bytes(text, value, size);
+        add_bytes(text, "\n", 1);
+}
+
+static int add_header(void *arg, const char *name, size_t name_len, const char *value,
+                      size_t value_len)
+{
+        struct text *text = arg;
+
+        add_bytes(text, "header ", 7);
+        add_bytes(text, name, name_len);
+        add_bytes(text, ": ", 2);
+        add_bytes(text, value, value_len);
+        add_bytes(text, "\n", 1);
+        return 0;
+}
+
+static int root(appsrv_req *req, struct probe *probe)
+{
+        return send_text(req, 200, probe->greeting);
+}
+
+/* "name: value" lines, "header Name: value" lines, an empty line, the body. */
+static int echo(appsrv_req *req, struct probe *probe)
+{
+        static const char *const infos[] = {"host", "peer", "id", "scheme", "version"};
+        struct text text = {.room = 128 * 1024};
+        size_t size;
+        const char *value = appsrv_body(req, &size);
+
+        (void)probe;
+        text.room += size;
+        text.bytes = appsrv_alloc(req, text.room);
+        if (!text.bytes)
+                return -ENOMEM;
+        add_line(&text, "method", appsrv_method(req), strlen(appsrv_method(req)));
+        value = appsrv_target(req, &size);
+        add_line(&text, "target", value, size);
+        value = appsrv_prefix(req, &size);
+        add_line(&text, "prefix", value, size);
+        value = appsrv_path(req, &size);
+        add_line(&text, "path", value, size);
+        value = appsrv_query(req, &size);
+        add_line(&text, "query", value, size);
+        for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
+                value = appsrv_info(req, infos[i]);
+                add_line(&text, infos[i], value, strlen(value));
+        }
+        (void)appsrv_headers(req, add_header, &text);
+        add_bytes(&text, "\n", 1);
+        value = appsrv_body(req, &size);
+        add_bytes(&text, value, size);
+        return appsrv_send(req, 200, "text/plain", text.bytes, text.size);
+}
+
+/* The result of a log call as the response: 200 and "0", or 500 and the negative errno value. */
+static int send_result(appsrv_req *req, int result)
+{
+        char text[16];
+
+        (void)snprintf(text, sizeof(text), "%d\n", result);
+        return send_text(req, result == 0 ? 200 : 500, text);
+}
+
+static int log_body(appsrv_req *req, struct probe *probe)
+{
+        appsrv_field fields[] = {{"MESSAGE", NULL, 0}, {"PROBE", "1", 1}};
+
+        (void)probe;
+        fields[0].value = appsrv_body(req, &fields[0].len);
+        return send_result(req, appsrv_logv(appsrv_ctx_of(req), req, APPSRV_INFO, fields, 2));
+}
+
+/* ?NAME=value&NAME=value: a record with these fields. */
+static int log_fields(appsrv_req *req, struct probe *probe)
+{
+        enum { MOST = 64 };
+        appsrv_field fields[MOST] = {{"MESSAGE", "fields", APPSRV_STRING}};
+        size_t query_size, n = 1;
+        const char *query = appsrv_query(req, &query_size);
+        char *names = appsrv_alloc(req, query_size + 1), *rest = names, *pair;
+
+        (void)probe;
+        if (!names)
+                return -ENOMEM;
+        memcpy(names, query, query_size);
+        while (n < MOST && (pair = strsep(&rest, "&")) != NULL && *pair) {
+                pair[strcspn(pair, "=")] = '\0';
+                fields[n].name = pair;
+                fields[n].value = appsrv_arg(req, pair, &fields[n].len);
+                n++;
+        }
+        return send_result(req, appsrv_logv(appsrv_ctx_of(req), req, APPSRV_INFO, fields, n));
+}
+
+static int sleeper(appsrv_req *req, struct probe *probe)
+{
+        (void)probe;
+        sleep_ms(argument(req, "ms"));
+        return send_text(req, 200, "slept\n");
+}
+
+static int spin(appsrv_req *req, struct probe *probe)
+{
+        int64_t end = now_ns() + (int64_t)argument(req, "ms") * NSEC_PER_MSEC;
+
+        (void)probe;
+        while (now_ns() < end)
+                ;
+        return send_text(req, 200, "spun\n");
+}
+
+/* By the signal itself: no compiler and no sanitizer can make anything else of it. */
+static int crash(appsrv_req *req, struct probe *probe)
+{
+        (void)probe;
+        (void)signal(SIGSEGV, SIG_DFL);
+        (void)raise(SIGSEGV);
+        return send_text(req, 200, "still here\n");
+}
+
+static int aborter(appsrv_req *req, struct probe *probe)
+{
+        (void)req;
+        (void)probe;
+        abort();
+}
+
+static int exiter(appsrv_req *req, struct probe *probe)
+{
+        (void)req;
+        (void)probe;
+        _exit(3);
+}
+
+static int pid(appsrv_req *req, struct probe *probe)
+{
+        char text[16];
+
+        (void)probe;
+        (void)snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+        return send_text(req, 200, text);
+}
+
+/* ?name=&value=: a header of the response; 500 and the result when it is refused. */
+static int header(appsrv_req *req, struct probe *probe)
+{
+        const char *name = appsrv_arg(req, "name", NULL), *value = appsrv_arg(req, "value", NULL);
+
+        (void)probe;
+        return send_result(req, appsrv_add(req, name ? name : "", value ? value : ""));
+}
+
+static int status(appsrv_req *req, struct probe *probe)
+{
+        (void)probe;
+        return appsrv_send(req, (int)argument(req, "code"), NULL, NULL, 0);
+}
+
+static int fail(appsrv_req *req, struct probe *probe)
+{
+        (void)req;
+        (void)probe;
+        return -EIO;
+}
+
+static int silent(appsrv_req *req, struct probe *probe)
+{
+        (void)req;
+        (void)probe;
+        return 0;
+}
+
+static int large(appsrv_req *req, struct probe *probe)
+{
+        size_t size = argument(req, "bytes");
+        char *bytes = malloc(size + 1);
+        int r;
+
+        (void)probe;
+        if (!bytes)
+                return -ENOMEM;
+        memset(bytes, 'x', size);
+        r = appsrv_send(req, 200, "application/octet-stream", bytes, size);
+        free(bytes);
+        return r;
+}
+
+static int request_id(appsrv_req *req, struct probe *probe)
+{
+        (void)probe;
+        return send_text(req, 200, appsrv_info(req, "id"));
+}
+
+/* Writes to its standard streams: ?stdout=, ?stderr=. */
+static int print(appsrv_req *req, struct probe *probe)
+{
+        const char *out = appsrv_arg(req, "stdout", NULL), *err = appsrv_arg(req, "stderr", NULL);
+
+        (void)probe;
+        if (out)
+                (void)fprintf(stdout, "%s\n", out);
+        (void)fflush(stdout);
+        if (err)
+                (void)fprintf(stderr, "%s\n", err);
+        return send_text(req, 200, "printed\n");
+}
+
+static const struct route routes[] = {
+        {"/", root},         {"/echo", echo},     {"/log", log_body},  {"/fields", log_fields},
+        {"/sleep", sleeper}, {"/spin", spin},     {"/crash", crash},   {"/abort", aborter},
+        {"/exit", exiter},   {"/pid", pid},       {"/header", header}, {"/status", status},
+        {"/fail", fail},     {"/silent", silent}, {"/large", large},   {"/id", request_id},
+        {"/print", print},
+};
+
+static int handle(appsrv_req *req, void *self)
+{
+        const char *path = appsrv_path(req, NULL);
+
+        for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+                if (strcmp(path, routes[i].path) == 0)
+                        return routes[i].handle(req, self);
+        }
+        return send_text(req, 404, "no such route\n");
+}
+
+static int start(appsrv_ctx *ctx, void **self)
+{
+        struct probe *probe;
+        const char *greeting = appsrv_config(ctx, "greeting");
+
+        sleep_ms(number_of(appsrv_config(ctx, "start_delay_ms")));
+        if (appsrv_config(ctx, "start_fail"))
+                return -ENODEV;
+        probe = calloc(1, sizeof(*probe));
+        if (!probe)
+                return -ENOMEM;
+        probe->greeting = greeting ? greeting : "ok\n";
+        *self = probe;
+        APPSRV_LOG_CTX(ctx, APPSRV_DEBUG, "probe started in worker %d", appsrv_worker_id(ctx));
+        return 0;
+}
+
+static void stop(appsrv_ctx *ctx, void *self)
+{
+        (void)ctx;
+        free(self);
+}
+
+static const char *const settings[] = {"greeting", "start_delay_ms", "start_fail", NULL};
+
+APPSRV_APP(.name = "probe", .version = "1", .flags = APPSRV_F_CONCURRENT, .settings = settings,
+           .start = start, .handle = handle, .stop = stop);
