@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The configuration as data: every setting with its value and where that value came from.
+ *
+ * Read by the master and the verbs; workers inherit the result through fork() and never read a
+ * file. Pure but for reading the files it is told to read; no logging: whoever loads decides what
+ * to do with the problems.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "config/problems.h"
+
+/* What happens to a record when the log buffer is full: wait up to block_usec (0: not at all), then
+ * drop and count. */
+struct log_overflow {
+        uint64_t block_usec;
+};
+
+/* The C type behind each type that config.def uses. */
+typedef uint32_t setting_count;    /* a whole number */
+typedef uint32_t setting_workers;  /* a whole number, or auto: 0 */
+typedef uint64_t setting_size;     /* bytes */
+typedef uint64_t setting_duration; /* microseconds */
+typedef uint64_t setting_seconds;  /* microseconds too, a multiple of USEC_PER_SEC */
+typedef uint32_t setting_level;    /* a syslog level, by its name */
+typedef struct log_overflow setting_overflow;
+typedef uint32_t setting_extra_fields; /* a set of EXTRA_FIELD_* bits */
+
+/* Access fields that are recorded on demand: [log] access_fields. */
+enum {
+        EXTRA_FIELD_USER_AGENT = 1 << 0,
+        EXTRA_FIELD_REFERER = 1 << 1,
+        EXTRA_FIELD_HTTP_HOST = 1 << 2,
+        EXTRA_FIELD_TRACE_ID = 1 << 3,
+};
+
+/* One key of an [app NAME] section, as written; its kind checks it. */
+struct app_key {
+        char *name;
+        char *value;
+        struct origin origin;
+};
+
+/* Where each common key of an [app NAME] section was written. */
+struct app_origins {
+#define APP_SETTING(key, value, doc) struct origin key;
+#include "config/config.def"
+};
+
+/* One [app NAME] section. */
+struct app_config {
+        char *name;      /* [a-z0-9-]+, 1 to 32 characters, unique */
+        char *type;      /* the kind's name, "native" */
+        char *mount;     /* "/" or "/a/b" without a slash at the end, unique but for fallbacks */
+        bool fallback;   /* gives way to another application at the same mount */
+        char *directory; /* of the first file that the section stands in: relative paths start
+                            there; "." for a TARGET */
+        struct origin origin;       /* its first "[app NAME]" line; file NULL: the command line */
+        struct app_origins origins; /* of its common keys */
+        struct app_key *keys;       /* all but the common keys, in order of appearance */
+        size_t n_keys;
+};
+
+struct config {
+#define SETTING(section, key, type, value, min, max, doc) setting_##type section##_##key;
+#include "config/config.def"
+        struct app_config *apps;
+        size_t n_apps;
+        struct origin *
+                origins; /* one a SETTING row, in the order of config.def; file NULL: the default */
+        char **files;    /* the names that the origins point into */
+        size_t n_files;
+};
+
+/* Where a configuration comes from. */
+struct config_source {
+        const char *file;    /* NULL: built-in defaults only */
+        const char *drop_in; /* folder of *.ini files read after it in the order of their names; may
+                                be NULL or missing */
+        bool file_optional;  /* a missing @file is no problem */
+};
+
+/**
+ * config_load() - read, check and complete a configuration
+ * @ret:      the configuration; the caller frees it with config_free(). Untouched on failure.
+ * @source:   what to read
+ * @problems: every problem of every file is added here, each with file:line, key, what was expected
+ * and the nearest known name
+ *
+ * Within a file a key may be given once; a later file overrides an earlier one key by key. Blocks
+ * on the file system. Return: 0; -EINVAL when problems were added, -ENOMEM.
+ */
+int config_load(struct config **ret, const struct config_source *source, struct problems *problems);
+
+/** config_free() - free a configuration; accepts NULL. */
+void config_free(struct config *config);
+
+/**
+ * config_add_app() - add an application that no file names (the TARGET of the command line)
+ * @name: @type: @mount: @key: @value: copied; @key is the one key that its kind needs
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int config_add_app(struct config *config, const char *name, const char *type, const char *mount,
+                   const char *key, const char *value);
+
+/** app_config_get() - the value of a key that is none of the common ones; NULL when it is not set.
+ */
+const char *app_config_get(const struct app_config *app, const char *key);
+
+/**
+ * config_print() - write the effective configuration for a person: value, origin (default or
+ * file:line), unit, meaning
+ *
+ * The output is itself a valid configuration file that yields the same settings.
+ */
+void config_print(const struct config *config, FILE *stream);

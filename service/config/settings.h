@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The rows of config.def as data: each setting with its type, its limits and its place in struct
+ * config. Any thread. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "config/value.h"
+
+enum {
+#define SECTION(section, doc) SECTION_##section,
+#include "config/config.def"
+        N_SECTIONS
+};
+
+enum {
+#define SETTING(section, key, type, value, min, max, doc) SETTING_##section##_##key,
+#include "config/config.def"
+        N_SETTINGS
+};
+
+struct section {
+        const char *name;
+        const char *doc;
+};
+
+struct setting {
+        const char *section;
+        const char *key;
+        const char *doc;
+        const struct value_type *type;
+        const char *value; /* the default */
+        const char *min;   /* "" without limits */
+        const char *max;
+        size_t offset; /* in struct config */
+        size_t size;   /* there: 4 or 8 */
+};
+
+/* Both in the order of config.def. */
+extern const struct section sections[N_SECTIONS];
+extern const struct setting settings[N_SETTINGS];
+
+/** settings_find() - the index of a setting, or -ENOENT. */
+int settings_find(const char *section, const char *key);
+
+/** setting_check() - text to value, within the limits. Return: 0; -EINVAL, -EDOM, -ERANGE as
+ * value_type.parse. */
+int setting_check(const struct setting *setting, const char *text, uint64_t *ret);
+
+/** setting_set() - store a value that setting_check() gave. */
+void setting_set(const struct setting *setting, struct config *config, uint64_t value);
+
+/** setting_get() - the stored value. */
+uint64_t setting_get(const struct setting *setting, const struct config *config);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One pair of functions a type, and the table row that joins them. Any thread. */
+#include "config/value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "config/config.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const level_names[] = {
+        [LOG_EMERG] = "emerg", [LOG_ALERT] = "alert",     [LOG_CRIT] = "crit",
+        [LOG_ERR] = "err",     [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice",
+        [LOG_INFO] = "info",   [LOG_DEBUG] = "debug",
+};
+
+/* In the order of their bits. */
+static const char *const extra_field_names[] = {"user_agent", "referer", "http_host", "trace_id"};
+
+_Static_assert(EXTRA_FIELD_USER_AGENT == 1 << 0 && EXTRA_FIELD_REFERER == 1 << 1 &&
+                       EXTRA_FIELD_HTTP_HOST == 1 << 2 && EXTRA_FIELD_TRACE_ID == 1 << 3,
+               "extra_field_names is in the order of the bits");
+
+/* The index of the name that @text's first @length bytes are, or -EINVAL. */
+static int find_name(const char *text, size_t length, const char *const *names, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (strlen(names[i]) == length && memcmp(names[i], text, length) == 0)
+                        return (int)i;
+        return -EINVAL;
+}
+
+static char *format_number(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        (void)snprintf(text, VALUE_TEXT_MAX, "%" PRIu64, value);
+        return text;
+}
+
+static int parse_workers(const char *text, uint64_t *ret)
+{
+        uint64_t value;
+        int r;
+
+        if (strcmp(text, "auto") == 0) {
+                *ret = 0;
+                return 1;
+        }
+        r = parse_number(text, &value);
+        if (r == 0)
+                *ret = value;
+        return r;
+}
+
+static char *format_workers(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        return value == 0 ? memcpy(text, "auto", sizeof("auto")) : format_number(value, text);
+}
+
+static int parse_with_unit(const char *text, uint64_t *ret)
+{
+        int r = parse_duration(text, ret);
+
+        if (r == -EINVAL && parse_number(text, &(uint64_t){0}) != -EINVAL)
+                return -EDOM;
+        return r;
+}
+
+static int parse_seconds(const char *text, uint64_t *ret)
+{
+        uint64_t value;
+        int r = parse_with_unit(text, &value);
+
+        if (r < 0)
+                return r;
+        if (value % USEC_PER_SEC != 0)
+                return -EINVAL;
+        *ret = value;
+        return 0;
+}
+
+static int parse_level(const char *text, uint64_t *ret)
+{
+        int level = find_name(text, strlen(text), level_names, LENGTH(level_names));
+
+        if (level < 0)
+                return level;
+        *ret = (uint64_t)level;
+        return 0;
+}
+
+static char *format_level(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        (void)snprintf(text, VALUE_TEXT_MAX, "%s", level_names[value]);
+        return text;
+}
+
+static int parse_overflow(const char *text, uint64_t *ret)
+{
+        static const char block[] = "block:";
+
+        if (strcmp(text, "drop") == 0) {
+                *ret = 0;
+                return 1;
+        }
+        if (strncmp(text, block, strlen(block)) != 0)
+                return -EINVAL;
+        return parse_with_unit(text + strlen(block), ret);
+}
+
+static char *format_overflow(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        char duration[NUMBER_TEXT_MAX];
+
+        (void)snprintf(text, VALUE_TEXT_MAX, "%s%s", value == 0 ? "drop" : "block:",
+                       value == 0 ? "" : format_duration(value, duration));
+        return text;
+}
+
+static int parse_extra_fields(const char *text, uint64_t *ret)
+{
+        static const char separators[] = ", \t";
+        uint64_t fields = 0;
+
+        for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
+                size_t length = strcspn(text, separators);
+                int bit = find_name(text, length, extra_field_names, LENGTH(extra_field_names));
+
+                if (bit < 0)
+                        return bit;
+                fields |= UINT64_C(1) << bit;
+                text += length;
+        }
+        *ret = fields;
+        return 0;
+}
+
+static char *format_extra_fields(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        size_t length = 0;
+
+        text[0] = '\0';
+        for (size_t i = 0; i < LENGTH(extra_field_names); i++)
+                if (value & UINT64_C(1) << i)
+                        length += (size_t)snprintf(text + length, VALUE_TEXT_MAX - length, "%s%s",
+                                                   length > 0 ? "," : "", extra_field_names[i]);
+        return text;
+}
+
+#define TYPE(name, from_text, limit_from_text, to_text, expected_text, allowed_text)               \
+        const struct value_type value_type_##name = {                                              \
+                .expected = (expected_text),                                                       \
+                .allowed = (allowed_text),                                                         \
+                .parse = (from_text),                                                              \
+                .parse_limit = (limit_from_text),                                                  \
+                .format = (to_text),                                                               \
+        };
+#include "config/config.def"
