@@ -22,7 +22,7 @@
 #include "base/cleanup.h"
 
 /* Far above any configuration; what is larger is another file given by mistake. */
-#define FILE_MAX (1024 * 1024)
+#define FILE_MAX (1L << 20)
 
 /* inih keeps names in 50 bytes with the NUL and cuts longer ones without a word. */
 #define INIH_NAME_MAX 49
