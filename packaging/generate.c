@@ -77,8 +77,7 @@ static bool is_limited(const struct setting_row *row)
         return *row->allowed || *row->max;
 }
 
-/* -- the sample file
- * ---------------------------------------------------------------------------------- */
+/* -- the sample file -- */
 
 static void ini_section(const char *name, const char *doc)
 {
@@ -128,8 +127,7 @@ static void write_ini(void)
                      "fallback = yes\n");
 }
 
-/* -- parts of the manual
- * ------------------------------------------------------------------------------ */
+/* -- parts of the manual -- */
 
 /* Text as roff takes it literally: no escape, no request, and "-" as it is typed. */
 static void man_text(const char *text)
@@ -224,8 +222,7 @@ static void write_fields(void)
         }
 }
 
-/* -- the journal's catalog
- * ---------------------------------------------------------------------------- */
+/* -- the journal's catalog -- */
 
 static void write_catalog(void)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A chain of zeroed blocks; only the newest is filled further, so that taking memory is an
- * addition. One thread at a time. */
+/* A chain of zeroed blocks; only the newest is filled further. One thread at a time. */
 #include "base/arena.h"
 
 #include <stdalign.h>

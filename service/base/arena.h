@@ -25,8 +25,7 @@ struct arena {
  */
 void *arena_alloc(struct arena *arena, size_t size);
 
-/** arena_copy() - copy @size bytes into the arena and end them with a NUL; NULL when there is no
- * memory. */
+/** arena_copy() - copy @size bytes and end them with a NUL; NULL when there is no memory. */
 char *arena_copy(struct arena *arena, const void *data, size_t size);
 
 /** arena_free() - give everything back; the arena is empty and usable again afterwards. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Scope-bound clean-up: a variable marked with one of these releases what it owns when it goes out
- * of scope. Any thread. */
+/* Scope-bound clean-up: a variable so marked releases what it owns when it goes. Any thread. */
 #pragma once
 
 #include <stdlib.h>
@@ -10,8 +9,7 @@
 #define _cleanup_free_      _cleanup_(free_pointer)
 #define _cleanup_close_     _cleanup_(close_descriptor)
 
-/* Hand a pointer on to its next owner: the variable is left NULL, so that its clean-up does
- * nothing. */
+/* Hand a pointer on to its next owner: the variable is left NULL, its clean-up does nothing. */
 #define TAKE_PTR(pointer)                                                                          \
         ({                                                                                         \
                 __typeof__(pointer) _taken = (pointer);                                            \

@@ -10,8 +10,7 @@
 #define NSEC_PER_USEC UINT64_C(1000)
 #define USEC_NEVER    UINT64_MAX
 
-/** now_usec() - CLOCK_MONOTONIC now; the clock that systemd's MONOTONIC_USEC= means. Never fails,
- * never blocks. */
+/** now_usec() - CLOCK_MONOTONIC, the clock that systemd's MONOTONIC_USEC= means; never fails. */
 static inline uint64_t now_usec(void)
 {
         struct timespec now;

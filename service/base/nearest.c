@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Edit distance over three rows of the table; a swap of two neighbours counts once, as the slip
- * that it is. Any thread. */
+/* Edit distance over three rows; a swap of two neighbours is one edit, as one slip. Any thread. */
 #include "base/nearest.h"
 
 #include <ctype.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Digits and one optional unit; the only place of the project that turns text into a number. Any
- * thread. */
+/* Digits and one optional unit; the only place that turns text into a number. Any thread. */
 #include "base/number.h"
 
 #include <errno.h>

@@ -12,8 +12,7 @@
 bool app_name_valid(const char *name);
 
 /**
- * apps_get() - the application of a name, created with the defaults of config.def when there is
- * none
+ * apps_get() - the application of a name, created with its defaults when there is none
  * @ret:    it; valid until the next one is created
  * @origin: of the section that names it; its file gives the folder
  *
@@ -22,8 +21,7 @@ bool app_name_valid(const char *name);
 int apps_get(struct app_config **ret, struct config *config, const char *name,
              const struct origin *origin);
 
-/** text_replace() - free the string at @place and put a copy of @text there. Return: 0; -ENOMEM,
- * and nothing has changed. */
+/** text_replace() - put a copy of @text in place of a string. Return: 0, -ENOMEM. */
 int text_replace(char **place, const char *text);
 
 /** app_key_set() - add a key, or replace its value and origin. Return: 0, or -ENOMEM. */

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Comments of a configuration file. All inline, so that the build's generator has them without the
- * program. One thread. */
+/* Comments of a configuration file; inline, so that the build's generator needs no object. */
 #pragma once
 
 #include <stdio.h>
 #include <string.h>
 
-/** write_comment() - write a text as "; " lines that break at blanks and, where one word is no
- * longer, have at most @columns */
+/** write_comment() - write a text as "; " lines of at most @columns, broken at blanks */
 static inline void write_comment(FILE *stream, const char *text, size_t columns)
 {
         size_t column = 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A configuration that is loaded: the end of its life, and its applications. Any thread that owns
- * it. */
+/* A loaded configuration: its applications and the end of its life. One thread. */
 #include "config/config.h"
 
 #include <errno.h>

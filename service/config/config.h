@@ -15,8 +15,7 @@
 
 #include "config/problems.h"
 
-/* What happens to a record when the log buffer is full: wait up to block_usec (0: not at all), then
- * drop and count. */
+/* A record that finds the log buffer full waits up to block_usec, 0 or more, then is dropped. */
 struct log_overflow {
         uint64_t block_usec;
 };
@@ -58,8 +57,7 @@ struct app_config {
         char *type;      /* the kind's name, "native" */
         char *mount;     /* "/" or "/a/b" without a slash at the end, unique but for fallbacks */
         bool fallback;   /* gives way to another application at the same mount */
-        char *directory; /* of the first file that the section stands in: relative paths start
-                            there; "." for a TARGET */
+        char *directory; /* of the first file with this section: relative paths start there */
         struct origin origin;       /* its first "[app NAME]" line; file NULL: the command line */
         struct app_origins origins; /* of its common keys */
         struct app_key *keys;       /* all but the common keys, in order of appearance */
@@ -71,17 +69,15 @@ struct config {
 #include "config/config.def"
         struct app_config *apps;
         size_t n_apps;
-        struct origin *
-                origins; /* one a SETTING row, in the order of config.def; file NULL: the default */
-        char **files;    /* the names that the origins point into */
+        struct origin *origins; /* one a SETTING row, in their order; file NULL: the default */
+        char **files;           /* the names that the origins point into */
         size_t n_files;
 };
 
 /* Where a configuration comes from. */
 struct config_source {
-        const char *file;    /* NULL: built-in defaults only */
-        const char *drop_in; /* folder of *.ini files read after it in the order of their names; may
-                                be NULL or missing */
+        const char *file;    /* NULL: none */
+        const char *drop_in; /* a folder: its *.ini follow by name; may be NULL or missing */
         bool file_optional;  /* a missing @file is no problem */
 };
 
@@ -89,11 +85,13 @@ struct config_source {
  * config_load() - read, check and complete a configuration
  * @ret:      the configuration; the caller frees it with config_free(). Untouched on failure.
  * @source:   what to read
- * @problems: every problem of every file is added here, each with file:line, key, what was expected
- * and the nearest known name
+ * @problems: gets every problem of every file: file:line, key, what was expected, nearest name
  *
- * Within a file a key may be given once; a later file overrides an earlier one key by key. Blocks
- * on the file system. Return: 0; -EINVAL when problems were added, -ENOMEM.
+ * Within a file a key may be given once; a later file overrides an earlier one key by key. A
+ * fallback application gives way to another at its mount and is not in the result. Blocks on the
+ * file system.
+ *
+ * Return: 0; -EINVAL when problems were added, -ENOMEM.
  */
 int config_load(struct config **ret, const struct config_source *source, struct problems *problems);
 
@@ -109,13 +107,11 @@ void config_free(struct config *config);
 int config_add_app(struct config *config, const char *name, const char *type, const char *mount,
                    const char *key, const char *value);
 
-/** app_config_get() - the value of a key that is none of the common ones; NULL when it is not set.
- */
+/** app_config_get() - the value of a key that is none of the common ones, or NULL. */
 const char *app_config_get(const struct app_config *app, const char *key);
 
 /**
- * config_print() - write the effective configuration for a person: value, origin (default or
- * file:line), unit, meaning
+ * config_print() - write the effective configuration for a person: value, origin, limits, meaning
  *
  * The output is itself a valid configuration file that yields the same settings.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Defaults, then the file, then the drop-ins: each value is checked where it stands, so that its
- * problem has a line. One thread. */
+/* Defaults, then the file, then the drop-ins; each value is checked where it stands. One thread. */
+#include "config/config.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include "base/nearest.h"
 #include "base/number.h"
 #include "config/apps.h"
-#include "config/config.h"
 #include "config/parse.h"
 #include "config/settings.h"
 #include "config/validate.h"
@@ -31,8 +31,7 @@ struct loader {
         struct app_config *app; /* the application that is read now, or NULL */
 };
 
-/* -- sections
- * ----------------------------------------------------------------------------------------- */
+/* -- sections -- */
 
 static int unknown_section(struct loader *loader, const char *name, const struct origin *origin)
 {
@@ -93,8 +92,7 @@ static int begin_section(void *context, const char *name, const struct origin *o
         return unknown_section(loader, name, origin);
 }
 
-/* -- keys
- * --------------------------------------------------------------------------------------------- */
+/* -- keys -- */
 
 static bool given_twice(struct loader *loader, const struct origin *before, const char *place,
                         const char *key, const struct origin *origin)
@@ -264,8 +262,7 @@ static int take_key(void *context, const char *key, const char *value, const str
                            : set_setting(loader, key, value, origin);
 }
 
-/* -- files
- * -------------------------------------------------------------------------------------------- */
+/* -- files -- */
 
 static int load_file(struct loader *loader, const char *path, bool optional)
 {

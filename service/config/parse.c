@@ -3,10 +3,9 @@
  * inih behind a reader that hands it only lines it takes as they are meant. One thread.
  *
  * Left alone, inih cuts long lines in two, takes an indented line for more of the value before,
- * ignores what follows a
- * "]", tells the first syntax error only and never a line number. So the reader looks at each line
- * first, tells what is wrong with it, and passes on "[name]" or "key=value" without blanks and
- * comments.
+ * ignores what follows a "]", tells the first syntax error only and never a line number. So the
+ * reader looks at each line first, tells what is wrong with it, and passes on "[name]" or
+ * "key=value" without blanks and comments.
  */
 #include "config/parse.h"
 
@@ -66,8 +65,7 @@ static char *strip(char *text)
         return text;
 }
 
-/* A comment behind a value begins with ";" after a blank, or at once; a "#" there is part of the
- * value. */
+/* A comment behind a value begins with ";", at once or after a blank; a "#" there is no comment. */
 static void cut_comment(char *value)
 {
         for (char *at = value; *at; at++)
@@ -77,32 +75,42 @@ static void cut_comment(char *value)
                 }
 }
 
-/* The next line as a string, NULL at the end; what no string can hold is told, and the line
- * skipped. */
+static bool is_control(char c)
+{
+        return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
+}
+
+/* Ends the next line of the text and moves on behind it. */
+static char *split_line(struct reader *reader, char **ret_end)
+{
+        char *line = reader->next;
+        char *end = memchr(line, '\n', (size_t)(reader->end - line));
+
+        if (!end)
+                end = reader->end;
+        reader->next = end + 1;
+        reader->origin.line++;
+        if (end > line && end[-1] == '\r')
+                end--;
+        *end = '\0';
+        *ret_end = end;
+        return line;
+}
+
+/* The next line, NULL at the end; a line that is no text is told and skipped. */
 static char *take_line(struct reader *reader)
 {
         while (reader->next < reader->end) {
-                char *line = reader->next;
-                char *end = memchr(line, '\n', (size_t)(reader->end - line));
-                size_t length = 0;
+                char *end, *line = split_line(reader, &end);
+                char *at = line;
 
-                if (!end)
-                        end = reader->end;
-                reader->next = end + 1;
-                reader->origin.line++;
-                if (end > line && end[-1] == '\r')
-                        end--;
-                *end = '\0';
-
-                while (line + length < end &&
-                       ((unsigned char)line[length] >= ' ' || line[length] == '\t') &&
-                       line[length] != 0x7f)
-                        length++;
-                if (line + length == end)
+                while (at < end && !is_control(*at))
+                        at++;
+                if (at == end)
                         return line;
                 (void)problems_add(reader->problems, &reader->origin,
-                                   "control byte 0x%02x in column %zu, expected text",
-                                   (unsigned char)line[length], length + 1);
+                                   "control byte 0x%02x in column %td, expected text",
+                                   (unsigned char)*at, at - line + 1);
         }
         return NULL;
 }
@@ -202,8 +210,7 @@ static char *next_clean_line(char *clean, int size, void *stream)
         return clean;
 }
 
-/* What inih calls for a key; the section that it passes is the one that take_section() announced.
- */
+/* What inih calls for a key; its section is the one that take_section() announced. */
 static int pass_key(void *stream, const char *section, const char *key, const char *value)
 {
         struct reader *reader = stream;
@@ -242,8 +249,7 @@ static int check_kind(int fd)
         return S_ISREG(status.st_mode) || S_ISCHR(status.st_mode) ? 0 : -EINVAL;
 }
 
-/* Return: the length of what @text holds then, -EFBIG when the file has more than FILE_MAX, or
- * another negative errno. */
+/* Return: how many bytes, at most FILE_MAX; -EFBIG when there are more, or another errno. */
 static ssize_t read_file(const char *path, char *text)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -6,12 +6,10 @@
 
 /* Who takes the pieces; the strings are gone after the call, but for origin->file. */
 struct parse_sink {
-        /* "[name]" begins. Return: 1, 0 when its keys are to be skipped, or -ENOMEM, which ends it
-         * all. */
+        /* "[name]" begins. Return: 1, 0 to skip its keys; -ENOMEM, which ends it all. */
         int (*section)(void *context, const char *name, const struct origin *origin);
 
-        /* "key = value" in the section that began last; the value may be "". Return: 0, or -ENOMEM,
-         * which ends it all. */
+        /* "key = value" of the section that began last. Return: 0; -ENOMEM, which ends it all. */
         int (*key)(void *context, const char *key, const char *value, const struct origin *origin);
 
         void *context;

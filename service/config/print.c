@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The configuration in effect, as a file that could have given it. One thread. */
-#include <stdio.h>
+#include "config/config.h"
+
 #include <string.h>
 
 #include "config/comment.h"
-#include "config/config.h"
 #include "config/settings.h"
 
 /* Fits a terminal of the usual width. */

@@ -12,8 +12,7 @@
 /* More would scroll the first ones away, and a binary file given by mistake has thousands. */
 #define PROBLEMS_MAX 100
 
-/* What a file holds may be quoted, and a file's name may be anything: neither forges a second line
- * nor drives a terminal. */
+/* What is quoted of a file, and its name, neither forge a second line nor drive a terminal. */
 static void make_one_line(char *text)
 {
         for (; *text; text++)

@@ -11,8 +11,8 @@ struct origin {
 };
 
 struct problems {
-        char **texts; /* each one line: "/etc/appsrv/appsrv.ini:7: [server] thread: unknown key, did
-                         you mean 'threads'?" */
+        /* Each one line: "FILE:7: [server] thread: unknown key, did you mean 'threads'?" */
+        char **texts;
         size_t n;
         size_t n_lost; /* problems that no memory could be had for, or beyond the first 100 */
 };

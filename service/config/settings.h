@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rows of config.def as data: each setting with its type, its limits and its place in struct
- * config. Any thread. */
+/* The rows of config.def as data: type, limits and place in struct config. Any thread. */
 #pragma once
 
 #include <stddef.h>
@@ -45,8 +44,7 @@ extern const struct setting settings[N_SETTINGS];
 /** settings_find() - the index of a setting, or -ENOENT. */
 int settings_find(const char *section, const char *key);
 
-/** setting_check() - text to value, within the limits. Return: 0; -EINVAL, -EDOM, -ERANGE as
- * value_type.parse. */
+/** setting_check() - text to value, within the limits. Return: 0, or as value_type.parse fails. */
 int setting_check(const struct setting *setting, const char *text, uint64_t *ret);
 
 /** setting_set() - store a value that setting_check() gave. */

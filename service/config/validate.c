@@ -6,8 +6,7 @@
 
 #include "config/apps.h"
 
-/* A segment is compared with a request's path as it is, which never holds these after it was made
- * canonical. */
+/* A request's path never holds these once it is canonical, so that such a mount matched nothing. */
 static const char *segment_complaint(const char *segment, size_t length)
 {
         if (length == 0)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The types of settings: how a value is written, both ways. A value of any type is one number here.
- * Any thread. */
+/*
+ * The types of settings: how a value is written, both ways. Any thread.
+ *
+ * A value of any type is one number here; struct config holds it as the type that fits it.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -10,8 +13,7 @@
 
 struct value_type {
         const char *expected; /* completes "expected ..." */
-        const char *allowed;  /* all that may be given; the limits are put behind it where there are
-                                 any */
+        const char *allowed;  /* all that may be given; the limits, if any, are put behind it */
 
         /*
          * Text to value. Return: 0; 1 when it is a word that no limits apply to (auto, drop);

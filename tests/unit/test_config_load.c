@@ -90,8 +90,7 @@ static struct config *accepts(const char *text)
         return outcome.config;
 }
 
-/* -- values
- * ------------------------------------------------------------------------------------------- */
+/* -- values -- */
 
 static void test_without_a_file_all_is_default(void)
 {
@@ -217,8 +216,7 @@ static void test_an_empty_value_is_refused_where_one_is_needed(void)
         config_free(accepts("[log]\naccess_fields =\n"));
 }
 
-/* -- names
- * -------------------------------------------------------------------------------------------- */
+/* -- names -- */
 
 static void test_unknown_keys_name_the_nearest_or_the_section_they_belong_to(void)
 {
@@ -264,8 +262,7 @@ static void test_a_key_before_any_section_is_refused(void)
                 "a.ini:1: threads: stands before any section, expected one such as [server] first");
 }
 
-/* -- syntax
- * ------------------------------------------------------------------------------------------- */
+/* -- syntax -- */
 
 static void test_lines_that_are_no_ini_are_refused(void)
 {
@@ -361,8 +358,7 @@ static void test_an_indented_line_is_no_continuation(void)
                 "a.ini:3: [server] threads: given twice, first in line 2");
 }
 
-/* -- files
- * -------------------------------------------------------------------------------------------- */
+/* -- files -- */
 
 static void test_files_that_cannot_be_read_say_why(void)
 {
@@ -495,8 +491,7 @@ static void test_load_into_a_full_list_of_problems_still_fails(void)
         problems_free(&problems);
 }
 
-/* -- applications
- * ------------------------------------------------------------------------------------- */
+/* -- applications -- */
 
 static void test_application_names_are_checked(void)
 {
