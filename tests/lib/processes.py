@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Starting processes that end with the test run, whatever ends it."""
+import ctypes
+import os
+import signal
+import subprocess
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent():
+    """To run in a child before exec: a killed test run leaves no process behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def finished(command, timeout, **options):
+    """Runs a command to its end and returns it; ends all that it started when it takes too long."""
+    # a process group of its own: nsenter does not pass signals to what it entered with
+    options.setdefault("stdin", None if "input" in options else subprocess.DEVNULL)
+    given = options.pop("input", None)
+    if given is not None:
+        options["stdin"] = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                               **options)
+    try:
+        out, err = process.communicate(given, timeout=timeout)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
