@@ -277,8 +277,8 @@ APPSRV_EXPORT int appsrv_log_enabled(const appsrv_ctx *ctx, int level);
  * what tells the worker. Of the names that it or the journal owns, these are the application's to
  * set: MESSAGE, MESSAGE_ID (32 hexadecimal digits), CODE_FILE, CODE_FUNC, CODE_LINE, LOGGER,
  * EXCEPTION. A process may use 32 different names of its own; fields with further names are put
- * into one field EXTRA, a JSON object: {"NAME":"value",…}, where a byte that is no UTF-8 is written
- * as \u00NN.
+ * into one field EXTRA, a JSON object: {"NAME":"value",...}, where a byte that is no UTF-8 is
+ * written as \u00NN.
  *
  * Return: 0, also when the level is not kept; -ENOBUFS when the record was dropped and counted,
  * -EMSGSIZE (also counted) beyond 1 MiB or a quarter of the log's buffer, all fields together;

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Applications whatever their kind: with one of the test's own, so that no code is loaded. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/kind.h"
+
+static char root[] = "/", name[] = "probe", path[] = "path", empty[] = "", file[] = "a.so";
+static char native[] = "native", natvie[] = "natvie", cobol[] = "cobol";
+
+static bool told(const struct problems *problems, const char *text)
+{
+        for (size_t i = 0; i < problems->n; i++) {
+                if (strstr(problems->texts[i], text))
+                        return true;
+        }
+        return false;
+}
+
+/* Check one section of a type with at most one key. Return: whether it is well. */
+static bool checked(char *type, struct app_key *key, const char *expected_problem)
+{
+        struct app_config app = {.name = name,
+                                 .type = type,
+                                 .mount = root,
+                                 .origin = {.file = "a.ini", .line = 3},
+                                 .keys = key,
+                                 .n_keys = key ? 1 : 0};
+        struct config config = {.apps = &app, .n_apps = 1};
+        struct problems problems = {0};
+        int r = apps_check(&config, &problems);
+
+        assert((r == 0) == (problems.n == 0) && (r == 0 || r == -EINVAL));
+        assert(!expected_problem || told(&problems, expected_problem));
+        problems_free(&problems);
+        return r == 0;
+}
+
+static void test_check_wants_a_known_kind_and_its_keys(void)
+{
+        struct app_key key = {.name = path, .value = file, .origin = {.file = "a.ini", .line = 5}};
+        struct app_key nothing = {.name = path, .value = empty, .origin = key.origin};
+
+        assert(checked(native, &key, NULL));
+        assert(!checked(natvie, &key, "did you mean 'native'?"));
+        assert(!checked(natvie, &key, "a.ini:3: [app probe] type"));
+        assert(!checked(cobol, &key, "'cobol' is no kind"));
+        assert(!checked(native, NULL, "a.ini:3: [app probe] path: missing"));
+        assert(!checked(native, &nothing, "a.ini:5: [app probe] path: empty"));
+}
+
+static int handle_result;
+static int handle_status;
+
+static int handle(struct exchange *exchange)
+{
+        if (handle_status != 0)
+                exchange->response->status = handle_status;
+        return handle_result;
+}
+
+static const struct kind fake = {.name = "fake", .handle = handle};
+
+/* What app_handle() makes of a handler's result and the status that it answered with. */
+static int status_after(int result, int status)
+{
+        struct app_config config = {.name = name, .mount = root};
+        struct log_options options = {
+                .target = LOG_TARGET_JOURNAL, .level = 0, .buffer_size = 64 * 1024};
+        struct app_host host = {0};
+        struct app app = {.kind = &fake, .config = &config, .host = &host};
+        struct request request = {.id = "0123"};
+        struct response response = {0};
+        struct arena arena = {0};
+        struct exchange exchange = {
+                .request = &request, .response = &response, .arena = &arena, .app = &app};
+
+        options.buffer = aligned_alloc(64, options.buffer_size);
+        assert(options.buffer && log_open(&host.log, &options) == 0);
+        handle_result = result;
+        handle_status = status;
+        app_handle(&exchange);
+        log_abandon(host.log);
+        free(options.buffer);
+        arena_free(&arena);
+        return response.status;
+}
+
+static void test_handle_answers_500_for_a_handler_that_did_not(void)
+{
+        assert(status_after(0, 200) == 200);
+        assert(status_after(1, 404) == 404);
+        assert(status_after(0, 0) == 500);
+        assert(status_after(-EIO, 0) == 500);
+        assert(status_after(-EIO, 200) == 500);
+        assert(status_after(-123456, 0) == 500);
+}
+
+static void test_kind_without_functions_has_nothing_to_do(void)
+{
+        struct app_config config = {.name = name, .mount = root};
+        struct app app = {.kind = &fake, .config = &config};
+
+        assert(app_start(&app) == 0);
+        app_stop(&app);
+        app_free(NULL);
+        assert(strcmp(app_name(&app), "probe") == 0);
+        assert(app_concurrent(&app));
+}
+
+static void test_target_that_is_no_file_is_a_problem_that_helps(void)
+{
+        struct problems problems = {0};
+        struct config config = {0};
+
+        assert(app_of_target(&config, "/nonexistent/hello.so", &problems) == -EINVAL);
+        assert(told(&problems, "/nonexistent/hello.so: No such file or directory"));
+        assert(app_of_target(&config, "/", &problems) == -EINVAL);
+        assert(told(&problems, "/: not a file"));
+        assert(told(&problems, "./hello.so"));
+        assert(config.n_apps == 0);
+        problems_free(&problems);
+}
+
+/* Any file will do, this program for one. */
+static void test_target_that_is_a_file_is_a_native_application_at_the_root(void)
+{
+        struct config_source nothing = {0};
+        struct problems problems = {0};
+        struct config *config = NULL;
+
+        assert(config_load(&config, &nothing, &problems) == 0);
+        assert(app_of_target(config, "/proc/self/exe", &problems) == 0);
+        assert(config->n_apps == 1 && strcmp(config->apps[0].type, "native") == 0);
+        assert(strcmp(config->apps[0].mount, "/") == 0);
+        assert(strspn(config->apps[0].name, "abcdefghijklmnopqrstuvwxyz0123456789-") ==
+               strlen(config->apps[0].name));
+        assert(app_config_get(&config->apps[0], "path")[0] == '/');
+        config_free(config);
+        problems_free(&problems);
+}
+
+int main(void)
+{
+        test_check_wants_a_known_kind_and_its_keys();
+        test_handle_answers_500_for_a_handler_that_did_not();
+        test_kind_without_functions_has_nothing_to_do();
+        test_target_that_is_no_file_is_a_problem_that_helps();
+        test_target_that_is_a_file_is_a_native_application_at_the_root();
+        return 0;
+}
