@@ -40,7 +40,7 @@ enum {
 };
 
 static const char *const allowed_texts[N_TYPES] = {
-#define TYPE(name, parse, parse_limit, format, expected, allowed) [TYPE_##name] = allowed,
+#define TYPE(name, parse, parse_limit, format, expected, allowed) [TYPE_##name] = (allowed),
 #include "config/config.def"
 };
 

@@ -51,22 +51,20 @@ void app_config_clear(struct app_config *app)
         *app = (struct app_config){0};
 }
 
-static int app_init(struct app_config *ret, const char *name, const struct origin *origin)
+/* On failure the caller clears what is there already. */
+static int app_init(struct app_config *app, const char *name, const struct origin *origin)
 {
-        _cleanup_(app_config_clear) struct app_config app = {.origin = *origin};
-
-        app.directory = folder_of(origin->file);
-        if (!app.directory || text_replace(&app.name, name) < 0)
+        *app = (struct app_config){.origin = *origin};
+        app->directory = folder_of(origin->file);
+        if (!app->directory || text_replace(&app->name, name) < 0)
                 return -ENOMEM;
-#define DEFAULT_type(text)     text_replace(&app.type, text)
-#define DEFAULT_mount(text)    text_replace(&app.mount, text)
-#define DEFAULT_fallback(text) parse_boolean(text, &app.fallback)
+#define DEFAULT_type(text)     text_replace(&app->type, text)
+#define DEFAULT_mount(text)    text_replace(&app->mount, text)
+#define DEFAULT_fallback(text) parse_boolean(text, &app->fallback)
 #define APP_SETTING(key, value, doc)                                                               \
         if (DEFAULT_##key(value) < 0)                                                              \
                 return -ENOMEM;
 #include "config/config.def"
-        *ret = app;
-        app = (struct app_config){0};
         return 0;
 }
 
@@ -87,8 +85,10 @@ int apps_get(struct app_config **ret, struct config *config, const char *name,
                 return -ENOMEM;
         config->apps = apps;
         r = app_init(&apps[config->n_apps], name, origin);
-        if (r < 0)
+        if (r < 0) {
+                app_config_clear(&apps[config->n_apps]);
                 return r;
+        }
         *ret = &apps[config->n_apps++];
         return 0;
 }
