@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The board: counters of every worker in memory that the master and all workers share.
+ *
+ * Made by the master before it forks. One slot a live worker process; its worker is the only one
+ * that writes it, everybody reads. Relaxed atomics: a reader sees each number whole, not all of
+ * them at one instant.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Latencies are counted in buckets of one eighth of a power of two (12 %), from 1 us up to about an
+ * hour. */
+#define BOARD_LATENCY_STEPS   8
+#define BOARD_LATENCY_BUCKETS (32 * BOARD_LATENCY_STEPS)
+
+struct board_slot {
+        _Alignas(64) _Atomic uint32_t accepting; /* 1: takes new connections */
+        _Atomic uint32_t connections;
+        _Atomic uint32_t busy;   /* application threads that run a request */
+        _Atomic uint32_t queued; /* requests that wait for one */
+        _Atomic uint64_t requests;
+        _Atomic uint64_t responses[6]; /* by status class, 0: none of them */
+        _Atomic uint64_t log_shipped;
+        _Atomic uint64_t log_lost;
+        _Atomic uint64_t latency[BOARD_LATENCY_BUCKETS];
+};
+
+struct board;
+
+/**
+ * board_new() - make a board that children share after fork()
+ * @ret: freed with board_free(), untouched on failure; all slots are clear
+ *
+ * Return: 0, -EINVAL for no slots, or -ENOMEM.
+ */
+int board_new(struct board **ret, unsigned n_slots);
+
+/** board_free() - unmap it in this process; accepts NULL. */
+void board_free(struct board *board);
+
+unsigned board_n_slots(const struct board *board);
+
+/** board_slot() - slot @i of 0 to board_n_slots() - 1. */
+struct board_slot *board_slot(struct board *board, unsigned i);
+
+/** board_slot_clear() - the slot's worker is gone: its numbers must not count any more. */
+void board_slot_clear(struct board_slot *slot);
+
+/** board_least_connections() - fewest connections among the slots that accept; UINT32_MAX when none
+ * does. */
+uint32_t board_least_connections(const struct board *board);
+
+/** board_count_request() - one more request that is over. */
+void board_count_request(struct board_slot *slot, unsigned status, uint64_t duration_usec);
+
+/**
+ * board_percentile() - the latency below which the share @share (0 to 1) of the counted requests
+ * stayed
+ *
+ * Return: microseconds, the upper end of the bucket; 0 when nothing was counted.
+ */
+uint64_t board_percentile(const uint64_t buckets[static BOARD_LATENCY_BUCKETS], double share);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Records: a table of fields that is written out once, in journald's native protocol. */
+#include "log/record.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* journald drops longer names without a word. */
+#define NAME_MAX_SIZE 64
+
+/* Longest lengths first would not matter: the list is short and only applications' own fields are
+ * looked up. */
+static const char *const reserved_names[] = {
+        "APP",      "DURATION_USEC", "EVENT",      "EXIT_CODE",      "EXTRA",         "GENERATION",
+        "MESSAGE",  "MESSAGE_ID",    "OUTCOME",    "PRIORITY",       "PROBLEMS",      "RECORD",
+        "REPLAYED", "REMOTE_ADDR",   "REQUEST_ID", "RESPONSE_BYTES", "SIGNAL",        "STREAM",
+        "THREAD",   "UNIT",          "USER_UNIT",  "INVOCATION_ID",  "DOCUMENTATION", "TID",
+};
+
+/* What journald, systemd and appsrv keep for themselves by prefix. */
+static const char *const reserved_prefixes[] = {
+        "SYSLOG_",   "WORKER_",  "HTTP_", "OBJECT_",
+        "COREDUMP_", "LOG_LOST", "LOST",  "USER_INVOCATION",
+};
+
+static const char *const kind_names[] = {
+        [RECORD_EVENT] = "event",
+        [RECORD_ACCESS] = "access",
+        [RECORD_APP] = "app",
+        [RECORD_OUTPUT] = "output",
+};
+
+static bool well_formed(const char *name, size_t size)
+{
+        if (size == 0 || size > NAME_MAX_SIZE || name[0] < 'A' || name[0] > 'Z')
+                return false;
+        for (size_t i = 1; i < size; i++)
+                if (!((name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
+                      name[i] == '_'))
+                        return false;
+        return true;
+}
+
+bool record_name_valid(const char *name, size_t size)
+{
+        if (!well_formed(name, size))
+                return false;
+        for (size_t i = 0; i < sizeof(reserved_names) / sizeof(reserved_names[0]); i++)
+                if (strlen(reserved_names[i]) == size && memcmp(reserved_names[i], name, size) == 0)
+                        return false;
+        for (size_t i = 0; i < sizeof(reserved_prefixes) / sizeof(reserved_prefixes[0]); i++)
+                if (size >= strlen(reserved_prefixes[i]) &&
+                    memcmp(reserved_prefixes[i], name, strlen(reserved_prefixes[i])) == 0)
+                        return false;
+        return true;
+}
+
+static void fail(struct record *record, int error)
+{
+        if (record->error == 0)
+                record->error = error;
+}
+
+static void add(struct record *record, const char *name, const void *value, size_t size)
+{
+        if (record->n_fields == RECORD_FIELDS_MAX) {
+                fail(record, -E2BIG);
+                return;
+        }
+        record->fields[record->n_fields++] =
+                (struct record_field){.name = name, .value = value, .size = size};
+}
+
+void record_init(struct record *record, enum record_kind kind, int priority)
+{
+        record->kind = kind;
+        record->priority = priority;
+        record->n_fields = 0;
+        record->text_used = 0;
+        record->error = 0;
+        record_string(record, "SYSLOG_IDENTIFIER", "appsrv");
+        record_string(record, "RECORD", kind_names[kind]);
+        record_number(record, "PRIORITY", (uint64_t)priority);
+}
+
+void record_subject(struct record *record, const struct record_subject *subject)
+{
+        if (subject->worker_pid > 0) {
+                record_number(record, "WORKER_PID", (uint64_t)subject->worker_pid);
+                record_number(record, "WORKER_ID", subject->worker_id);
+        }
+        if (subject->generation > 0)
+                record_number(record, "GENERATION", subject->generation);
+}
+
+void record_bytes(struct record *record, const char *name, const void *value, size_t size)
+{
+        if (!well_formed(name, strlen(name)))
+                fail(record, -EINVAL);
+        else
+                add(record, name, value, size);
+}
+
+void record_string(struct record *record, const char *name, const char *value)
+{
+        if (value)
+                record_bytes(record, name, value, strlen(value));
+}
+
+void record_number(struct record *record, const char *name, uint64_t value)
+{
+        record_format(record, name, "%" PRIu64, value);
+}
+
+void record_format(struct record *record, const char *name, const char *format, ...)
+{
+        char *text = record->text + record->text_used;
+        size_t room = sizeof(record->text) - record->text_used;
+        va_list arguments;
+        size_t size;
+        int n;
+
+        va_start(arguments, format);
+        n = vsnprintf(text, room, format, arguments);
+        va_end(arguments);
+        if (n < 0 || room < sizeof("...")) {
+                fail(record, n < 0 ? -EINVAL : -E2BIG);
+                return;
+        }
+        size = (size_t)n;
+        if (size >= room) {
+                size = room - 1;
+                memcpy(text + size - 3, "...", 3);
+        }
+        record->text_used += size + 1 < room ? size + 1 : room;
+        record_bytes(record, name, text, size);
+}
+
+static bool needs_length(const struct record_field *field)
+{
+        return field->size > 0 && memchr(field->value, '\n', field->size);
+}
+
+size_t record_encoded_size(const struct record *record)
+{
+        size_t size = 0;
+
+        for (size_t i = 0; i < record->n_fields; i++) {
+                const struct record_field *field = &record->fields[i];
+
+                size += strlen(field->name) + 1 + field->size + 1;
+                if (needs_length(field))
+                        size += sizeof(uint64_t);
+        }
+        return size;
+}
+
+static char *put(char *to, const void *from, size_t size)
+{
+        if (size > 0)
+                memcpy(to, from, size);
+        return to + size;
+}
+
+void record_encode(const struct record *record, void *buffer)
+{
+        char *to = buffer;
+
+        for (size_t i = 0; i < record->n_fields; i++) {
+                const struct record_field *field = &record->fields[i];
+                uint64_t length = htole64(field->size);
+
+                to = put(to, field->name, strlen(field->name));
+                if (needs_length(field)) {
+                        *to++ = '\n';
+                        to = put(to, &length, sizeof(length));
+                } else {
+                        *to++ = '=';
+                }
+                to = put(to, field->value, field->size);
+                *to++ = '\n';
+        }
+}
+
+/* "NAME\n", a length, the value, "\n". @cursor stands on the value's length. */
+static int next_binary(const char **cursor, const char *end, struct record_field *ret)
+{
+        uint64_t size;
+
+        if ((size_t)(end - *cursor) < sizeof(size))
+                return -EBADMSG;
+        memcpy(&size, *cursor, sizeof(size));
+        size = le64toh(size);
+        *cursor += sizeof(size);
+        if (size >= (size_t)(end - *cursor) || (*cursor)[size] != '\n')
+                return -EBADMSG;
+        ret->value = *cursor;
+        ret->size = (size_t)size;
+        *cursor += size + 1;
+        return 1;
+}
+
+static int next_text(const char **cursor, const char *end, struct record_field *ret)
+{
+        const char *newline = memchr(*cursor, '\n', (size_t)(end - *cursor));
+
+        if (!newline)
+                return -EBADMSG;
+        ret->value = *cursor;
+        ret->size = (size_t)(newline - *cursor);
+        *cursor = newline + 1;
+        return 1;
+}
+
+int record_next_field(const char **cursor, const char *end, struct record_field *ret,
+                      size_t *ret_name_size)
+{
+        struct record_field field = {.name = *cursor};
+        const char *at = *cursor;
+        size_t name_size;
+        int r;
+
+        if (at == end)
+                return 0;
+        while (at < end && *at != '=' && *at != '\n')
+                at++;
+        name_size = (size_t)(at - *cursor);
+        if (at == end || !well_formed(*cursor, name_size))
+                return -EBADMSG;
+        at++;
+        r = at[-1] == '\n' ? next_binary(&at, end, &field) : next_text(&at, end, &field);
+        if (r < 0)
+                return r;
+        *ret_name_size = name_size;
+        *ret = field;
+        *cursor = at;
+        return 1;
+}
