@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of a worker: load the applications, tell the master READY, serve until told to stop, drain, end.
+ * The life of a worker: load the applications, tell the master READY, serve until told to stop,
+ * drain, end.
  *
  * Runs in the process that the master forked for it. Its main thread is the loop thread.
  */
@@ -18,14 +19,16 @@ enum exit_code {
         EXIT_CODE_OK = 0,
         EXIT_CODE_UNAVAILABLE = 69, /* a service that is needed is missing */
         EXIT_CODE_BUG = 70,         /* or a resource of the system ran out */
-        EXIT_CODE_CONFIG = 78,      /* the configuration, or an application that cannot be loaded or started */
+        EXIT_CODE_CONFIG =
+                78, /* the configuration, or an application that cannot be loaded or started */
 };
 
-/* Everything that a worker inherits from its master. All of it is borrowed and outlives the worker's life. */
+/* Everything that a worker inherits from its master. All of it is borrowed and outlives the
+ * worker's life. */
 struct worker_options {
         const struct config *config;
         struct board *board;
-        unsigned slot; /* of the board: this worker's own */
+        unsigned slot;                 /* of the board: this worker's own */
         struct record_subject subject; /* worker_pid is set by worker_run() */
         enum log_target log_target;
         const int *listeners; /* listening sockets, non-blocking, shared with all workers */
@@ -36,8 +39,8 @@ struct worker_options {
 /**
  * worker_run() - live a whole worker's life in the calling process
  *
- * Expects: one thread, no open descriptor of the master but those in @options, default signal dispositions. SIGTERM drains; the
- * death of the master does as well. Tells the master READY=1, WATCHDOG=1, STOPPING=1 and, when it cannot start, STATUS=why.
- * Return: an exit_code for _exit().
+ * Expects: one thread, no open descriptor of the master but those in @options, default signal
+ * dispositions. SIGTERM drains; the death of the master does as well. Tells the master READY=1,
+ * WATCHDOG=1, STOPPING=1 and, when it cannot start, STATUS=why. Return: an exit_code for _exit().
  */
 int worker_run(const struct worker_options *options);

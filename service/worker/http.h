@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * HTTP: connections go in, transactions come out, through libmicrohttpd driven by the worker's own
+ * loop. Loop thread.
+ *
+ * Its C file is the only one that knows libmicrohttpd.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "worker/transaction.h"
+
+struct http;
+
+/**
+ * http_new() - start the engine
+ * @ret:     ended with http_free(), untouched on failure
+ * @service: borrowed, must outlive the engine
+ *
+ * Return: 0, -ENOMEM when libmicrohttpd cannot be started.
+ */
+int http_new(struct http **ret, struct service *service);
+
+/** http_free() - end; no connection may be left. Accepts NULL. */
+void http_free(struct http *http);
+
+/** http_fd() - readable when http_turn() has something to do. */
+int http_fd(const struct http *http);
+
+/** http_add() - take over a new connection, its descriptor included. */
+void http_add(struct http *http, int fd, const struct sockaddr *address, socklen_t size);
+
+/** http_turn() - move everything that can move: requests that the pool has finished first, then the
+ * sockets. */
+void http_turn(struct http *http);
+
+/** http_timeout_usec() - how long http_turn() may wait for its next call if nothing happens. */
+uint64_t http_timeout_usec(struct http *http);
+
+/** http_check_deadlines() - end the connections whose time is up; to be called about once a second.
+ */
+void http_check_deadlines(struct http *http, uint64_t now);
+
+/** http_connections() - how many there are. */
+unsigned http_connections(const struct http *http);
+
+/**
+ * http_drain() - serve what has begun, begin nothing new
+ *
+ * Idle connections end at once. One that has not brought its first request yet was accepted by us
+ * and by nobody else, so its request is waited for a little. Every response says Connection: close.
+ */
+void http_drain(struct http *http, uint64_t now);
+
+/** http_give_up() - write the access records of all requests that are not over (OUTCOME=shutdown);
+ * only _exit() may follow. */
+void http_give_up(const struct http *http);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The worker's end of the notify socket. The kernel adds the sender's pid (SO_PASSCRED is set on
+ * the master's end). */
+#include "worker/notify.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/cleanup.h"
+
+int notify_open(const char *path)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        _cleanup_close_ int fd = -1;
+        size_t size = strlen(path);
+
+        if (size >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, size + 1);
+
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+int notify_send(int fd, const char *message)
+{
+        return send(fd, message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Application threads: jobs go in from the loop thread, run on one of the threads, and come back to
+ * the loop thread.
+ *
+ * Jobs start in the order of their submission, except that a lane never has more running than it
+ * allows: those behind a full lane that belong to another one overtake.
+ */
+#pragma once
+
+#include "board/board.h"
+
+struct pool;
+
+/* What limits how many jobs of one kind run at once: an application. Guarded by the pool. */
+struct lane {
+        unsigned limit; /* 1 or more */
+        unsigned running;
+};
+
+/* One piece of work. Owned by whoever submits it; the pool's between pool_submit() and
+ * pool_finished(). */
+struct job {
+        struct job *next;
+        struct lane *lane;
+        void (*run)(struct job *job); /* on an application thread; may block */
+};
+
+/**
+ * pool_new() - start the threads; they have all signals blocked
+ * @ret:  the pool; ended with pool_free(). Untouched on failure.
+ * @slot: where the numbers of busy threads and of waiting jobs are kept up; borrowed
+ *
+ * Return: 0, or a negative errno.
+ */
+int pool_new(struct pool **ret, unsigned threads, struct board_slot *slot);
+
+/** pool_free() - end the threads and wait for them; no job may be in the pool. Accepts NULL. */
+void pool_free(struct pool *pool);
+
+/** pool_submit() - hand a job over; never blocks. Loop thread. */
+void pool_submit(struct pool *pool, struct job *job);
+
+/** pool_finished() - the jobs that have run since the last call, linked by next, oldest first;
+ * NULL: none. Loop thread. */
+struct job *pool_finished(struct pool *pool);
+
+/** pool_finished_fd() - readable when pool_finished() has something to give. */
+int pool_finished_fd(const struct pool *pool);

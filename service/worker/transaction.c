@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The steps of a transaction: head judged and routed, body gathered, application run, access record
+ * written. */
+#include "worker/transaction.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "request/route.h"
+#include "request/target.h"
+
+/* First room for a body whose size is not known beforehand, or is announced larger: a client that
+ * announces 10 MiB and sends nothing costs this much. */
+#define BODY_FIRST_ROOM 16384
+
+/* Beyond the limit this much of a body is read and dropped, so that the client reads the 413
+ * instead of a reset connection. */
+#define BODY_DROP_MAX ((uint64_t)1 << 20)
+
+static void run_application(struct job *job)
+{
+        struct transaction *transaction = (struct transaction *)job;
+
+        app_handle(&transaction->exchange);
+}
+
+struct transaction *transaction_new(struct service *service, const char *target, const char *peer)
+{
+        struct transaction *transaction;
+        struct request *request;
+
+        transaction = calloc(1, sizeof(*transaction));
+        if (!transaction)
+                return NULL;
+
+        transaction->job.run = run_application;
+        transaction->service = service;
+        transaction->app = -1;
+        request = &transaction->request;
+        request->started_usec = now_usec();
+        request->scheme = "http";
+        request->query = "";
+        request->host = "";
+        (void)snprintf(request->id, sizeof(request->id), "%016" PRIx64 "%016" PRIx64,
+                       service->id_prefix, ++service->id_counter);
+        (void)snprintf(request->peer, sizeof(request->peer), "%s", peer);
+        if (target) {
+                request->target_size = strlen(target);
+                request->target = arena_copy(&transaction->arena, target, request->target_size);
+        }
+        if (target && !request->target) {
+                free(transaction);
+                return NULL;
+        }
+        return transaction;
+}
+
+void transaction_refuse(struct transaction *transaction, int status, const char *reason, bool close)
+{
+        transaction->refused = close;
+        transaction->reason = reason;
+        transaction->phase = TRANSACTION_ANSWERED;
+        response_error(&transaction->response, &transaction->arena, status, reason);
+        transaction->response.close = close;
+}
+
+static bool has_body(const struct framing *framing)
+{
+        return framing->chunked || framing->content_length > 0;
+}
+
+bool transaction_head(struct transaction *transaction)
+{
+        struct request *request = &transaction->request;
+        struct service *service = transaction->service;
+        struct verdict verdict;
+
+        verdict = validate_head(request, &service->limits, &transaction->framing);
+        if (verdict.status == 0)
+                verdict = target_parse(request, &transaction->arena);
+        if (verdict.status != 0) {
+                transaction_refuse(transaction, verdict.status, verdict.reason, true);
+                return false;
+        }
+
+        transaction->phase = TRANSACTION_BODY;
+        transaction->app = route_find(service->config, request->path, request->path_size);
+        if (transaction->app < 0 && has_body(&transaction->framing)) {
+                /* A body that nobody wants is not read: the connection ends instead. */
+                transaction_refuse(transaction, 404, "no application is mounted here", true);
+                return false;
+        }
+        return true;
+}
+
+/* Room for @size more bytes, within what was announced. */
+static bool make_room(struct transaction *transaction, size_t size)
+{
+        size_t needed = transaction->request.body_size + size;
+        size_t capacity = transaction->body_capacity;
+        char *body;
+
+        if (needed <= capacity)
+                return true;
+        if (capacity == 0)
+                capacity = BODY_FIRST_ROOM;
+        while (capacity < needed)
+                capacity *= 2;
+        if (!transaction->framing.chunked && capacity > transaction->framing.content_length)
+                capacity = (size_t)transaction->framing.content_length;
+
+        body = realloc(transaction->body, capacity);
+        if (!body)
+                return false;
+        transaction->body = body;
+        transaction->body_capacity = capacity;
+        return true;
+}
+
+/* The body is more than what was allowed: remembered now, answered when the request is complete. */
+static bool drop(struct transaction *transaction, size_t size)
+{
+        transaction->body_dropped += size;
+        return transaction->body_dropped <= BODY_DROP_MAX;
+}
+
+bool transaction_body(struct transaction *transaction, const void *data, size_t size)
+{
+        struct request *request = &transaction->request;
+        uint64_t limit = transaction->service->limits.request_body;
+
+        if (transaction->body_dropped > 0 || size > limit - request->body_size)
+                return drop(transaction, size);
+        if (!make_room(transaction, size)) {
+                transaction_refuse(transaction, 503, "no memory for the body", true);
+                return false;
+        }
+        memcpy(transaction->body + request->body_size, data, size);
+        request->body_size += size;
+        return true;
+}
+
+bool transaction_complete(struct transaction *transaction)
+{
+        struct service *service = transaction->service;
+
+        transaction->request.body = transaction->body ? transaction->body : "";
+        if (transaction->body_dropped > 0) {
+                transaction_refuse(transaction, 413, "body too large", true);
+                return false;
+        }
+        if (transaction->app < 0) {
+                transaction_refuse(transaction, 404, "no application is mounted here", false);
+                return false;
+        }
+        transaction->exchange = (struct exchange){
+                .request = &transaction->request,
+                .response = &transaction->response,
+                .arena = &transaction->arena,
+                .app = service->apps[transaction->app],
+        };
+        transaction->phase = TRANSACTION_RUNNING;
+        transaction->job.lane = &service->lanes[transaction->app];
+        pool_submit(service->pool, &transaction->job);
+        return true;
+}
+
+/* What the record says when no response was ever complete: 499 is nginx's name for a client that
+ * left. */
+static int status_of(const struct transaction *transaction, enum outcome outcome)
+{
+        if (transaction->phase == TRANSACTION_ANSWERED)
+                return transaction->response.status;
+        switch (outcome) {
+        case OUTCOME_CLIENT_ABORT:
+                return 499;
+        case OUTCOME_TIMEOUT:
+                return 408;
+        case OUTCOME_REJECTED:
+                return 400;
+        case OUTCOME_OK:
+        case OUTCOME_SHUTDOWN:
+        case OUTCOME_WORKER_DIED:
+                break;
+        }
+        return 503;
+}
+
+static uint64_t bytes_sent(const struct transaction *transaction, enum outcome outcome)
+{
+        const char *method = transaction->request.method;
+        int status = transaction->response.status;
+
+        if ((outcome != OUTCOME_OK && outcome != OUTCOME_REJECTED) || status == 204 ||
+            status == 304)
+                return 0;
+        return method && strcmp(method, "HEAD") == 0 ? 0 : transaction->response.body_size;
+}
+
+/* @arena: for the text of the record; the transaction's own belongs to the application while that
+ * runs. */
+static void write_record(const struct transaction *transaction, enum outcome outcome,
+                         struct arena *arena)
+{
+        const struct service *service = transaction->service;
+        int app = transaction->app;
+        struct access access = {
+                .request = &transaction->request,
+                .outcome = outcome,
+                .status = status_of(transaction, outcome),
+                .response_bytes = bytes_sent(transaction, outcome),
+                .duration_usec = now_usec() - transaction->request.started_usec,
+                .app = app < 0 ? NULL : app_name(service->apps[app]),
+                .reason = transaction->reason,
+                .extra_fields = service->config->log_access_fields,
+        };
+        struct record record;
+
+        access_record(&record, &access, &service->subject, arena);
+        (void)log_commit(service->log, &record);
+        board_count_request(service->slot, (unsigned)access.status, access.duration_usec);
+}
+
+void transaction_give_up(const struct transaction *transaction)
+{
+        struct arena arena = {0};
+
+        if (!transaction)
+                return;
+        write_record(transaction, OUTCOME_SHUTDOWN, &arena);
+        arena_free(&arena);
+}
+
+void transaction_end(struct transaction *transaction, enum outcome outcome)
+{
+        if (!transaction)
+                return;
+        if (outcome == OUTCOME_OK && transaction->refused)
+                outcome = OUTCOME_REJECTED;
+        write_record(transaction, outcome, &transaction->arena);
+        arena_free(&transaction->arena);
+        free(transaction->body);
+        free(transaction);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A transaction: one request and its response, from the request line to the access record.
+ *
+ * Knows nothing of libmicrohttpd: http.c feeds it and sends what comes out. Loop thread, but for
+ * the moment in which its job runs on an application thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/app.h"
+#include "base/arena.h"
+#include "board/board.h"
+#include "request/access.h"
+#include "request/request.h"
+#include "request/response.h"
+#include "request/validate.h"
+#include "worker/pool.h"
+
+/* What all transactions of a worker share. */
+struct service {
+        const struct config *config;
+        struct app **apps;  /* loaded and started, in the order of config->apps */
+        struct lane *lanes; /* one an application */
+        struct log *log;
+        struct board_slot *slot;
+        struct pool *pool;
+        struct record_subject subject;
+        struct head_limits limits;
+        uint64_t id_prefix; /* random, so that REQUEST_IDs of two workers never meet */
+        uint64_t id_counter;
+};
+
+enum transaction_phase {
+        TRANSACTION_HEAD,     /* the request line is there */
+        TRANSACTION_BODY,     /* the head was accepted, the body arrives */
+        TRANSACTION_RUNNING,  /* waits for an application thread or is on one */
+        TRANSACTION_ANSWERED, /* the response is complete */
+};
+
+struct transaction {
+        struct job job; /* first: the pool gives it back */
+        struct service *service;
+        void *connection; /* http.c's */
+        enum transaction_phase phase;
+        struct arena arena;
+        struct request request;
+        struct response response;
+        struct exchange exchange;
+        struct framing framing;
+        char *body; /* what arrived so far; grows up to what was announced or allowed */
+        size_t body_capacity;
+        uint64_t body_dropped; /* bytes that arrived beyond the limit */
+        int app;               /* index, or negative when there is none */
+        bool refused;
+        const char *reason; /* static text, why it was refused */
+};
+
+/**
+ * transaction_new() - begin a transaction
+ * @target: copied; NULL when the head was refused before it was known
+ * @peer:   the client's address as text, copied
+ *
+ * Return: the transaction, ended with transaction_end(); NULL when there is no memory.
+ */
+struct transaction *transaction_new(struct service *service, const char *target, const char *peer);
+
+/**
+ * transaction_head() - the head is complete: request.method, .version, .headers and .head_size are
+ * set
+ *
+ * Return: whether to go on with the body; else the response is complete and the connection ends
+ * with it.
+ */
+bool transaction_head(struct transaction *transaction);
+
+/**
+ * transaction_body() - a piece of the body
+ *
+ * Return: false when so much arrived beyond the limit that the connection is to be cut without an
+ * answer.
+ */
+bool transaction_body(struct transaction *transaction, const void *data, size_t size);
+
+/**
+ * transaction_complete() - the request is complete: hand it to its application
+ *
+ * Return: whether it was handed over and will come back from the pool; else the response is
+ * complete.
+ */
+bool transaction_complete(struct transaction *transaction);
+
+/**
+ * transaction_refuse() - answer @status instead of what was to come; static @reason
+ * @close: whether the connection ends with it
+ */
+void transaction_refuse(struct transaction *transaction, int status, const char *reason,
+                        bool close);
+
+/**
+ * transaction_give_up() - write the access record of a transaction that an application thread may
+ * still be working on
+ *
+ * Its memory is left alone: only _exit() may follow. Accepts NULL.
+ */
+void transaction_give_up(const struct transaction *transaction);
+
+/**
+ * transaction_end() - write the access record, count, free. Accepts NULL.
+ * @outcome: how it ended on the wire; a refusal stays a refusal unless the client left
+ */
+void transaction_end(struct transaction *transaction, enum outcome outcome);

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A worker's life: set-up, the loop, the drain, the end. Its main thread is the loop thread. */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "log/events.h"
+#include "worker/accept.h"
+#include "worker/http.h"
+#include "worker/loop.h"
+#include "worker/notify.h"
+#include "worker/pool.h"
+
+/* A beat lost in a full queue must not be a missed one: the master waits for three. */
+#define BEATS_PER_WATCHDOG 3
+
+/* Descriptors beside those of the connections: logs, plug-ins, what applications open. */
+#define DESCRIPTORS_BESIDE 512
+
+/* libmicrohttpd 0.9.75 can ask for one turn after another without anything to do (a chunk-size line
+ * larger than its buffer). After so many idle turns the loop pauses a little each time instead of
+ * burning a core until that connection's deadline. */
+#define SPIN_TURNS_MAX 50
+#define SPIN_PAUSE     (5 * USEC_PER_MSEC)
+
+/* How long the last records may take to reach the journal. */
+#define LAST_RECORDS_USEC (500 * USEC_PER_MSEC)
+
+/* How soon the log is tried again when its sink has no descriptor to wait for. */
+#define LOG_RETRY_USEC (100 * USEC_PER_MSEC)
+
+struct worker {
+        const struct worker_options *options;
+        const struct config *config;
+        struct app_host host;
+        struct service service;
+        size_t n_apps; /* loaded and started */
+        struct loop loop;
+        struct http *http;
+        struct acceptor *acceptor; /* NULL: draining */
+        int notify;
+        int signals;
+        struct watch on_http;
+        struct watch on_finished;
+        struct watch on_signal;
+        struct watch on_log_wake;
+        struct watch on_log_output;
+        uint64_t next_beat;
+        uint64_t next_check; /* of deadlines */
+        uint64_t log_retry;  /* USEC_NEVER: the log is empty */
+        uint64_t drain_end;  /* USEC_NEVER: not draining */
+        unsigned idle_turns;
+};
+
+/* -- set-up
+ * ------------------------------------------------------------------------------------------ */
+
+/* SIGINT and SIGHUP of a terminal reach the whole foreground group; the master decides what they
+ * mean. */
+static int take_signals(struct worker *worker)
+{
+        sigset_t set;
+
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)signal(SIGINT, SIG_IGN);
+        (void)signal(SIGHUP, SIG_IGN);
+        (void)signal(SIGQUIT, SIG_IGN);
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGTERM);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        worker->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return worker->signals < 0 ? -errno : 0;
+}
+
+/* As far as the hard limit goes; where it ends too early accept4() says so, and the gate waits. */
+static void raise_descriptor_limit(const struct config *config)
+{
+        rlim_t wanted = (rlim_t)config->http_worker_connections + DESCRIPTORS_BESIDE;
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+                return;
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int open_log(struct worker *worker)
+{
+        const struct log_options options = {
+                .target = worker->options->log_target,
+                .level = (int)worker->config->log_level,
+                .buffer_size = worker->config->log_buffer,
+                .subject = worker->host.subject,
+                .block_usec = worker->config->log_overflow.block_usec,
+        };
+
+        return log_open(&worker->host.log, &options);
+}
+
+/* Tell why this worker cannot serve: an event for the administrator, a status for the master. */
+static int refuse_to_start(struct worker *worker, const char *app, const char *why)
+{
+        char status[512];
+        struct record record;
+
+        record_event(&record, EVENT_APP_FAILED, &worker->host.subject);
+        record_string(&record, "APP", app);
+        record_format(&record, "MESSAGE", "Application %s cannot be started: %s", app, why);
+        (void)log_commit(worker->host.log, &record);
+
+        (void)snprintf(status, sizeof(status), "STATUS=application %s: %s", app, why);
+        (void)notify_send(worker->notify, status);
+        return EXIT_CODE_CONFIG;
+}
+
+/* Return: an exit_code; 0: the application is loaded and started. */
+static int start_app(struct worker *worker, const struct app_config *config, struct app **ret)
+{
+        struct problems problems = {0};
+        struct app *app;
+        char why[128];
+        int r;
+
+        r = app_load(&app, config, &worker->host, &problems);
+        if (r < 0) {
+                r = refuse_to_start(worker, config->name,
+                                    problems.n > 0 ? problems.texts[0] : strerror(-r));
+                problems_free(&problems);
+                return r;
+        }
+        r = app_start(app);
+        if (r < 0) {
+                (void)snprintf(why, sizeof(why), "its start() failed: %s", strerror(-r));
+                app_free(app);
+                return refuse_to_start(worker, config->name, why);
+        }
+        *ret = app;
+        return EXIT_CODE_OK;
+}
+
+static int start_apps(struct worker *worker)
+{
+        const struct config *config = worker->config;
+        struct service *service = &worker->service;
+        size_t n = config->n_apps ? config->n_apps : 1;
+
+        service->apps = calloc(n, sizeof(service->apps[0]));
+        service->lanes = calloc(n, sizeof(service->lanes[0]));
+        if (!service->apps || !service->lanes)
+                return EXIT_CODE_BUG;
+
+        for (; worker->n_apps < config->n_apps; worker->n_apps++) {
+                size_t i = worker->n_apps;
+                int code = start_app(worker, &config->apps[i], &service->apps[i]);
+
+                if (code != EXIT_CODE_OK)
+                        return code;
+                service->lanes[i].limit = app_concurrent(service->apps[i]) ? UINT_MAX : 1;
+        }
+        return EXIT_CODE_OK;
+}
+
+static int start_service(struct worker *worker)
+{
+        const struct config *config = worker->config;
+        struct service *service = &worker->service;
+
+        service->config = config;
+        service->log = worker->host.log;
+        service->subject = worker->host.subject;
+        service->slot = board_slot(worker->options->board, worker->options->slot);
+        service->limits = (struct head_limits){
+                .request_line = config->http_limit_request_line,
+                .request_fields = config->http_limit_request_fields,
+                .request_field_size = config->http_limit_request_field_size,
+                .request_body = config->http_limit_request_body,
+        };
+        if (getrandom(&service->id_prefix, sizeof(service->id_prefix), 0) < 0)
+                return -errno;
+        return pool_new(&service->pool, config->server_threads, service->slot);
+}
+
+/* -- events of the loop
+ * ------------------------------------------------------------------------------ */
+
+static struct worker *worker_of_signal(struct watch *watch)
+{
+        return (struct worker *)((char *)watch - offsetof(struct worker, on_signal));
+}
+
+/* These wake the loop; what is to be done is done in every turn. */
+static void on_wake(struct watch *watch)
+{
+        (void)watch;
+}
+
+static void on_connected(void *data, int fd, const struct sockaddr *address, socklen_t size)
+{
+        struct worker *worker = data;
+
+        http_add(worker->http, fd, address, size);
+}
+
+/* From now on begin nothing new; the end comes when the last connection is gone or the time is up.
+ */
+static void drain(struct worker *worker)
+{
+        uint64_t now = now_usec();
+
+        if (worker->drain_end != USEC_NEVER)
+                return;
+        worker->drain_end = now + worker->config->server_graceful_timeout;
+        atomic_store_explicit(&worker->service.slot->accepting, 0, memory_order_relaxed);
+        acceptor_free(worker->acceptor);
+        worker->acceptor = NULL;
+        http_drain(worker->http, now);
+        (void)notify_send(worker->notify, "STOPPING=1");
+}
+
+static void on_signal(struct watch *watch)
+{
+        struct signalfd_siginfo info;
+
+        if (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+                drain(worker_of_signal(watch));
+}
+
+static int watch_all(struct worker *worker)
+{
+        struct loop *loop = &worker->loop;
+        int r;
+
+        worker->on_http = (struct watch){.fd = http_fd(worker->http), .ready = on_wake};
+        worker->on_finished =
+                (struct watch){.fd = pool_finished_fd(worker->service.pool), .ready = on_wake};
+        worker->on_signal = (struct watch){.fd = worker->signals, .ready = on_signal};
+        worker->on_log_wake = (struct watch){.fd = log_wake_fd(worker->host.log), .ready = on_wake};
+        worker->on_log_output = (struct watch){.fd = -1, .ready = on_wake};
+
+        r = loop_watch(loop, &worker->on_http, EPOLLIN);
+        if (r == 0)
+                r = loop_watch(loop, &worker->on_finished, EPOLLIN);
+        if (r == 0)
+                r = loop_watch(loop, &worker->on_signal, EPOLLIN);
+        if (r == 0)
+                r = loop_watch(loop, &worker->on_log_wake, EPOLLIN);
+        return r;
+}
+
+static int start_accepting(struct worker *worker)
+{
+        const struct acceptor_options options = {
+                .loop = &worker->loop,
+                .board = worker->options->board,
+                .slot = worker->service.slot,
+                .listeners = worker->options->listeners,
+                .n_listeners = worker->options->n_listeners,
+                .limit = worker->config->http_worker_connections,
+                .connected = on_connected,
+                .data = worker,
+        };
+
+        atomic_store_explicit(&worker->service.slot->accepting, 1, memory_order_relaxed);
+        return acceptor_new(&worker->acceptor, &options);
+}
+
+/* Return: an exit_code; 0: serving. */
+static int set_up(struct worker *worker)
+{
+        int code, r;
+
+        raise_descriptor_limit(worker->config);
+        r = take_signals(worker);
+        if (r == 0)
+                r = open_log(worker);
+        if (r < 0)
+                return EXIT_CODE_BUG;
+
+        code = start_apps(worker);
+        if (code != EXIT_CODE_OK)
+                return code;
+
+        r = start_service(worker);
+        if (r == 0)
+                r = http_new(&worker->http, &worker->service);
+        if (r == 0)
+                r = watch_all(worker);
+        if (r == 0)
+                r = start_accepting(worker);
+        return r < 0 ? EXIT_CODE_BUG : EXIT_CODE_OK;
+}
+
+/* -- the loop
+ * ---------------------------------------------------------------------------------------- */
+
+/* Ship what the turn produced, and be woken when the sink takes more. */
+static void ship_records(struct worker *worker, uint64_t now)
+{
+        int r = log_ship(worker->host.log);
+        int fd = log_output_fd(worker->host.log);
+
+        worker->log_retry = r == -EAGAIN ? now + LOG_RETRY_USEC : USEC_NEVER;
+        if (worker->on_log_output.active && (r == 0 || worker->on_log_output.fd != fd))
+                loop_forget(&worker->loop, &worker->on_log_output);
+        if (r == -EAGAIN && fd >= 0) {
+                worker->on_log_output.fd = fd;
+                (void)loop_watch(&worker->loop, &worker->on_log_output, EPOLLOUT);
+        }
+}
+
+/* The watchdog is fed from here and nowhere else: a worker whose loop does not turn does not beat.
+ */
+static void beat(struct worker *worker, uint64_t now)
+{
+        if (now < worker->next_beat)
+                return;
+        worker->next_beat = now + worker->config->server_watchdog / BEATS_PER_WATCHDOG;
+        (void)notify_send(worker->notify, "WATCHDOG=1");
+}
+
+static void check_deadlines(struct worker *worker, uint64_t now)
+{
+        if (now < worker->next_check)
+                return;
+        worker->next_check = now + USEC_PER_SEC;
+        http_check_deadlines(worker->http, now);
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
+
+static uint64_t wait_usec(struct worker *worker, uint64_t now)
+{
+        uint64_t library = http_timeout_usec(worker->http);
+        uint64_t wake = earliest(worker->next_beat, worker->next_check);
+
+        wake = earliest(wake, earliest(worker->log_retry, worker->drain_end));
+        if (worker->acceptor)
+                wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
+        if (worker->idle_turns > SPIN_TURNS_MAX && library < SPIN_PAUSE)
+                library = SPIN_PAUSE;
+        return earliest(library, wake > now ? wake - now : 0);
+}
+
+static bool serving(const struct worker *worker, uint64_t now)
+{
+        if (worker->drain_end == USEC_NEVER)
+                return true;
+        return http_connections(worker->http) > 0 && now < worker->drain_end;
+}
+
+/* Return: 0 when the worker was told to end and nothing is left to do or the time is up, or a
+ * negative errno. */
+static int serve(struct worker *worker)
+{
+        uint64_t now = now_usec();
+
+        while (serving(worker, now)) {
+                uint64_t wait = wait_usec(worker, now);
+                int n = loop_turn(&worker->loop, wait);
+
+                if (n < 0)
+                        return n;
+                worker->idle_turns = n == 0 && wait < SPIN_PAUSE ? worker->idle_turns + 1 : 0;
+                now = now_usec();
+                http_turn(worker->http);
+                if (worker->acceptor)
+                        acceptor_turn(worker->acceptor, now);
+                check_deadlines(worker, now);
+                ship_records(worker, now);
+                beat(worker, now);
+        }
+        return 0;
+}
+
+/* -- the end
+ * ----------------------------------------------------------------------------------------- */
+
+/* Applications may still be running: their requests get a record, and nothing that they use is
+ * touched. */
+static void give_up(struct worker *worker)
+{
+        http_give_up(worker->http);
+        log_close(worker->host.log, LAST_RECORDS_USEC);
+}
+
+static void tear_down(struct worker *worker)
+{
+        struct service *service = &worker->service;
+
+        acceptor_free(worker->acceptor);
+        http_free(worker->http);
+        pool_free(service->pool);
+        while (worker->n_apps > 0) {
+                struct app *app = service->apps[--worker->n_apps];
+
+                app_stop(app);
+                app_free(app);
+        }
+        free(service->apps);
+        free(service->lanes);
+        loop_done(&worker->loop);
+        close_descriptor(&worker->signals);
+        close_descriptor(&worker->notify);
+        log_close(worker->host.log, LAST_RECORDS_USEC);
+}
+
+int worker_run(const struct worker_options *options)
+{
+        struct worker worker = {
+                .options = options,
+                .config = options->config,
+                .host.subject = options->subject,
+                .loop.epoll = -1,
+                .signals = -1,
+                .log_retry = USEC_NEVER,
+                .drain_end = USEC_NEVER,
+        };
+        int code;
+
+        worker.host.subject.worker_pid = getpid();
+        worker.notify = notify_open(options->notify_path);
+        if (worker.notify < 0 || loop_init(&worker.loop) < 0)
+                return EXIT_CODE_BUG;
+
+        code = set_up(&worker);
+        if (code == EXIT_CODE_OK) {
+                (void)notify_send(worker.notify, "READY=1");
+                code = serve(&worker) < 0 ? EXIT_CODE_BUG : EXIT_CODE_OK;
+        }
+        if (worker.http && http_connections(worker.http) > 0) {
+                give_up(&worker);
+                return code;
+        }
+        tear_down(&worker);
+        return code;
+}

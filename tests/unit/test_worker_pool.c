@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The application threads: order, lanes, the way back, the counters. */
+#include "worker/pool.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { MANY = 1000 };
+
+/* A job that waits at a gate, so that a test decides when it ends. */
+struct gated_job {
+        struct job job;
+        struct gate *gate;
+        unsigned order; /* in which it ran, from 1 */
+};
+
+struct gate {
+        pthread_mutex_t mutex;
+        pthread_cond_t changed;
+        bool open;
+        unsigned inside;
+        unsigned most_inside;
+        unsigned ran;
+};
+
+static struct gate gate_new(bool open)
+{
+        return (struct gate){
+                .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .open = open};
+}
+
+static void run(struct job *job)
+{
+        struct gated_job *gated = (struct gated_job *)job;
+        struct gate *gate = gated->gate;
+
+        pthread_mutex_lock(&gate->mutex);
+        gate->inside++;
+        if (gate->inside > gate->most_inside)
+                gate->most_inside = gate->inside;
+        gated->order = ++gate->ran;
+        pthread_cond_broadcast(&gate->changed);
+        while (!gate->open)
+                pthread_cond_wait(&gate->changed, &gate->mutex);
+        gate->inside--;
+        pthread_mutex_unlock(&gate->mutex);
+}
+
+static void wait_inside(struct gate *gate, unsigned n)
+{
+        pthread_mutex_lock(&gate->mutex);
+        while (gate->inside < n)
+                pthread_cond_wait(&gate->changed, &gate->mutex);
+        pthread_mutex_unlock(&gate->mutex);
+}
+
+static void open_gate(struct gate *gate)
+{
+        pthread_mutex_lock(&gate->mutex);
+        gate->open = true;
+        pthread_cond_broadcast(&gate->changed);
+        pthread_mutex_unlock(&gate->mutex);
+}
+
+/* Wait for @n jobs to come back. */
+static void collect(struct pool *pool, unsigned n)
+{
+        while (n > 0) {
+                struct pollfd fd = {.fd = pool_finished_fd(pool), .events = POLLIN};
+
+                assert(poll(&fd, 1, 10000) == 1);
+                for (struct job *job = pool_finished(pool); job; job = job->next) {
+                        assert(n > 0);
+                        n--;
+                }
+        }
+        assert(!pool_finished(pool));
+}
+
+static void test_jobs_run_in_order_and_all_come_back(void)
+{
+        struct board_slot slot = {0};
+        struct lane lane = {.limit = 100};
+        struct gate gate = gate_new(true);
+        static struct gated_job jobs[MANY];
+        struct pool *pool = NULL;
+
+        assert(pool_new(&pool, 1, &slot) == 0);
+        for (unsigned i = 0; i < MANY; i++) {
+                jobs[i] = (struct gated_job){.job = {.lane = &lane, .run = run}, .gate = &gate};
+                pool_submit(pool, &jobs[i].job);
+        }
+        collect(pool, MANY);
+        for (unsigned i = 0; i < MANY; i++)
+                assert(jobs[i].order == i + 1);
+        assert(slot.busy == 0 && slot.queued == 0);
+        pool_free(pool);
+}
+
+static void test_full_lane_is_overtaken_and_never_exceeded(void)
+{
+        struct board_slot slot = {0};
+        struct lane serial = {.limit = 1}, wide = {.limit = 100};
+        struct gate serial_gate = gate_new(false), wide_gate = gate_new(false);
+        struct gated_job jobs[4];
+        struct pool *pool = NULL;
+
+        for (unsigned i = 0; i < 4; i++)
+                jobs[i] = (struct gated_job){.job = {.lane = &serial, .run = run},
+                                             .gate = &serial_gate};
+        jobs[3].job.lane = &wide;
+        jobs[3].gate = &wide_gate;
+
+        assert(pool_new(&pool, 3, &slot) == 0);
+        for (unsigned i = 0; i < 4; i++)
+                pool_submit(pool, &jobs[i].job);
+        wait_inside(&serial_gate, 1);
+        wait_inside(&wide_gate, 1);
+        assert(atomic_load(&slot.busy) == 2);
+        assert(atomic_load(&slot.queued) == 2);
+
+        open_gate(&serial_gate);
+        open_gate(&wide_gate);
+        collect(pool, 4);
+        assert(serial_gate.most_inside == 1);
+        assert(jobs[0].order == 1 && jobs[1].order == 2 && jobs[2].order == 3);
+        assert(serial.running == 0 && wide.running == 0);
+        pool_free(pool);
+}
+
+static void test_free_ends_idle_threads_and_accepts_null(void)
+{
+        struct board_slot slot = {0};
+        struct pool *pool = NULL;
+
+        assert(pool_new(&pool, 8, &slot) == 0);
+        assert(!pool_finished(pool));
+        pool_free(pool);
+        pool_free(NULL);
+}
+
+int main(void)
+{
+        test_jobs_run_in_order_and_all_come_back();
+        test_full_lane_is_overtaken_and_never_exceeded();
+        test_free_ends_idle_threads_and_accepts_null();
+        return 0;
+}
