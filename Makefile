@@ -133,6 +133,12 @@ $(B)/appsrv-journal.7: packaging/man/appsrv-journal.7.in $(B)/fields.table $(B)/
 $(B)/appsrv.pc: packaging/appsrv.pc.in $(B)/flags
 	$(Q)$(SUBST) $< > $@
 
+# systemd 253 brought Type=notify-reload; below it the unit has to send the signal itself.
+SYSTEMD_TYPE = $(if $(shell $(PKG_CONFIG) --atleast-version=253 libsystemd && echo yes),\
+               -e 's/^@FROM_253@//' -e '/^@BELOW_253@/d',-e 's/^@BELOW_253@//' -e '/^@FROM_253@/d')
+$(B)/appsrv.service: units/appsrv.service.in $(B)/flags
+	$(Q)$(SUBST) $(SYSTEMD_TYPE) $< > $@
+
 # -- running and testing --------------------------------------------------------------------------------
 setup:
 	@packaging/dependencies/install $(or $(GROUPS),build)
@@ -150,8 +156,9 @@ check:                                  ## install what is missing, build, run e
 
 test-programs: all $(UNITS) $(TESTAPPS)
 
-unit: test-programs                     ## the unit tests
-	@APPSRV_BUILD=$(B) tests/run unit
+unit: $(UNITS)                          ## the unit tests alone, without any test runner
+	@for program in $(UNITS); do $$program && echo "  PASS	$${program##*/}" || \
+	   { echo "  FAIL	$${program##*/}"; exit 1; }; done
 http: test-programs                     ## a real server process on loopback
 	@APPSRV_BUILD=$(B) tests/run http
 system: test-programs                   ## the packages in containers with real systemd and journald
@@ -202,6 +209,20 @@ fuzz:                                   ## libFuzzer programs, FUZZ_SECONDS each
 	     $$corpus $$seeds || exit 1; done
 
 # -- shipping -------------------------------------------------------------------------------------------
+install: all                            ## into $(DESTDIR)$(prefix)
+	install -D -m 0755 $(BIN) $(DESTDIR)$(bindir)/appsrv
+	install -D -m 0644 $(B)/welcome.so $(DESTDIR)$(plugindir)/welcome.so
+	install -D -m 0644 -t $(DESTDIR)$(includedir)/appsrv include/appsrv/*.h
+	install -D -m 0644 $(B)/appsrv.pc $(DESTDIR)$(pkgconfigdir)/appsrv.pc
+	install -D -m 0644 $(B)/appsrv.ini $(DESTDIR)$(sysconfdir)/appsrv/appsrv.ini
+	install -d -m 0755 $(DESTDIR)$(sysconfdir)/appsrv/conf.d
+	install -D -m 0644 -t $(DESTDIR)$(unitdir) $(B)/appsrv.service units/appsrv.socket
+	install -D -m 0644 $(B)/appsrv.catalog $(DESTDIR)$(catalogdir)/appsrv.catalog
+	install -D -m 0644 $(B)/appsrv.8 $(DESTDIR)$(mandir)/man8/appsrv.8
+	install -D -m 0644 $(B)/appsrv.ini.5 $(DESTDIR)$(mandir)/man5/appsrv.ini.5
+	install -D -m 0644 $(B)/appsrv-journal.7 $(DESTDIR)$(mandir)/man7/appsrv-journal.7
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples units/appsrv.service.d/*.conf
+
 deb:                                    ## the Debian packages, into build/deb/
 	@packaging/build-deb
 rpm:                                    ## the RPM packages, into build/rpm/

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of the master: take the sockets, keep a generation of workers serving, reload, drain, end.
+ * The life of the master: take the sockets, keep a generation of workers serving, reload, drain,
+ * end.
  *
  * One thread, one sd-event loop. It never reads a byte of HTTP and never runs application code.
  */
@@ -15,8 +16,9 @@
 struct master_options {
         struct config_source source; /* read again on every reload */
         const char *target;          /* TARGET, or NULL */
-        char *const *listen;         /* --listen addresses, used when systemd passed no socket named "http" */
-        size_t n_listen;             /* 0: 127.0.0.1:8080 */
+        char *const
+                *listen; /* --listen addresses, used when systemd passed no socket named "http" */
+        size_t n_listen; /* 0: 127.0.0.1:8080 */
         enum log_target log_target;
 };
 
