@@ -14,9 +14,7 @@
 #include "app/kind.h"
 #include "base/cleanup.h"
 
-/* A message that is longer is formatted into memory taken for it. */
-#define SHORT_MESSAGE_MAX 1024
-#define MESSAGE_ID_SIZE   32
+#define MESSAGE_ID_SIZE 32
 
 /* Names of the schema that are the application's to set. */
 static const char *const schema_names[] = {
@@ -153,25 +151,17 @@ __attribute__((format(printf, 5, 0))) static int log_formatted(const appsrv_plac
                                                                int level, const char *format,
                                                                va_list arguments)
 {
-        _cleanup_free_ char *long_message = NULL;
-        char message[SHORT_MESSAGE_MAX];
-        va_list again;
+        _cleanup_free_ char *message = NULL;
         int n;
 
         if (level >= APPSRV_CRIT && level <= APPSRV_DEBUG && !appsrv_log_enabled(ctx, level))
                 return 0;
-
-        va_copy(again, arguments);
-        n = vsnprintf(message, sizeof(message), format, arguments);
-        if (n >= (int)sizeof(message) && vasprintf(&long_message, format, again) < 0) {
-                long_message = NULL; /* a failed vasprintf() leaves it undefined */
-                n = -1;
-        }
-        va_end(again);
-        if (n < 0)
+        n = vasprintf(&message, format, arguments);
+        if (n < 0) {
+                message = NULL; /* undefined by then */
                 return -ENOMEM;
-        return log_message(place, ctx, req, level, long_message ? long_message : message,
-                           (size_t)n);
+        }
+        return log_message(place, ctx, req, level, message, (size_t)n);
 }
 
 int appsrv_log(appsrv_ctx *ctx, appsrv_req *req, int level, const char *format, ...)

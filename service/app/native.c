@@ -176,21 +176,26 @@ static const char *nearest_key(const char *word, const char *const *settings)
         return own ? own : nearest_name(word, common, sizeof(common) / sizeof(common[0]));
 }
 
+static bool setting_known(const char *name, const char *const *settings)
+{
+        for (; settings && *settings; settings++) {
+                if (strcmp(name, *settings) == 0)
+                        return true;
+        }
+        return strcmp(name, "path") == 0;
+}
+
 /* The keys that are the application's own: it says which ones it reads. */
 static int check_settings(const struct app_config *config, const char *const *settings,
                           struct problems *problems)
 {
-        size_t n = count_settings(settings);
         int r = 0;
 
         for (size_t i = 0; i < config->n_keys; i++) {
                 const struct app_key *key = &config->keys[i];
-                bool known = strcmp(key->name, "path") == 0;
                 const char *nearest;
 
-                for (size_t j = 0; j < n; j++)
-                        known = known || strcmp(key->name, settings[j]) == 0;
-                if (known)
+                if (setting_known(key->name, settings))
                         continue;
                 nearest = nearest_key(key->name, settings);
                 r = problems_add(problems, &key->origin,
@@ -208,11 +213,6 @@ static void native_free(struct native *native)
         if (native->library)
                 (void)dlclose(native->library);
         free(native);
-}
-
-static void native_freep(struct native **native)
-{
-        native_free(*native);
 }
 
 /* RTLD_NOW: a symbol that is missing is found here, not in the middle of a request. */
@@ -234,7 +234,7 @@ static int open_library(struct native *native, const struct app_config *config,
 
 static int native_load(struct app *app, struct problems *problems)
 {
-        _cleanup_(native_freep) struct native *native = calloc(1, sizeof(*native));
+        struct native *native = calloc(1, sizeof(*native));
         int r;
 
         if (!native)
@@ -244,9 +244,11 @@ static int native_load(struct app *app, struct problems *problems)
                 r = copy_description(native, app->config, problems);
         if (r == 0)
                 r = check_settings(app->config, native->description.settings, problems);
-        if (r < 0)
+        if (r < 0) {
+                native_free(native);
                 return r;
-        app->instance = TAKE_PTR(native);
+        }
+        app->instance = native;
         return 0;
 }
 

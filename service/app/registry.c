@@ -69,19 +69,23 @@ int apps_check(const struct config *config, struct problems *problems)
 int app_load(struct app **ret, const struct app_config *config, struct app_host *host,
              struct problems *problems)
 {
-        _cleanup_free_ struct app *app = NULL;
+        const struct kind *kind = find_kind(config->type);
+        struct app *app;
         int r = check_app(config, problems);
 
-        if (r < 0)
+        if (r < 0 || !kind)
                 return r;
         app = calloc(1, sizeof(*app));
         if (!app)
                 return -ENOMEM;
-        *app = (struct app){.kind = find_kind(config->type), .config = config, .host = host};
-        r = app->kind->load ? app->kind->load(app, problems) : 0;
-        if (r < 0)
+
+        *app = (struct app){.kind = kind, .config = config, .host = host};
+        r = kind->load ? kind->load(app, problems) : 0;
+        if (r < 0) {
+                free(app);
                 return r;
-        *ret = TAKE_PTR(app);
+        }
+        *ret = app;
         return 0;
 }
 
@@ -159,8 +163,17 @@ void app_handle(struct exchange *exchange)
                 answer_failure(exchange, r);
 }
 
-/* A name for a section: the file's without folder and ".so", in the characters that a section's
- * name may have. */
+/* A section's name holds a-z, 0-9 and '-'. */
+static char name_byte(char byte)
+{
+        if (byte >= 'A' && byte <= 'Z')
+                return (char)(byte + ('a' - 'A'));
+        if ((byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9'))
+                return byte;
+        return '-';
+}
+
+/* A name for the section of a file: the file's without its folder and ".so". */
 static void name_of_file(char name[static APP_NAME_MAX + 1], const char *file)
 {
         const char *slash = strrchr(file, '/');
@@ -170,12 +183,8 @@ static void name_of_file(char name[static APP_NAME_MAX + 1], const char *file)
 
         if (end - base > 3 && strcmp(end - 3, ".so") == 0)
                 end -= 3;
-        for (; base < end && size < APP_NAME_MAX; base++) {
-                char byte = *base >= 'A' && *base <= 'Z' ? (char)(*base + ('a' - 'A')) : *base;
-                bool allowed = (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
-
-                name[size++] = allowed ? byte : '-';
-        }
+        while (base < end && size < APP_NAME_MAX)
+                name[size++] = name_byte(*base++);
         name[size] = '\0';
 }
 

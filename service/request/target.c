@@ -219,7 +219,9 @@ static char next_argument_byte(const char **cursor, const char *end)
                 return (char)(high << 4 | low);
         }
         *cursor += 1;
-        return *text == '+' ? ' ' : *text;
+        if (*text == '+')
+                return ' ';
+        return *text;
 }
 
 static bool argument_is(const char *text, const char *end, const char *name)

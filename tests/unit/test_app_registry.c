@@ -2,10 +2,12 @@
 /* Applications whatever their kind: with one of the test's own, so that no code is loaded. */
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/kind.h"
+#include "log/ring.h"
 
 static char root[] = "/", name[] = "probe", path[] = "path", empty[] = "", file[] = "a.so";
 static char native[] = "native", natvie[] = "natvie", cobol[] = "cobol";
@@ -63,12 +65,34 @@ static int handle(struct exchange *exchange)
 
 static const struct kind fake = {.name = "fake", .handle = handle};
 
-/* What app_handle() makes of a handler's result and the status that it answered with. */
-static int status_after(int result, int status)
+static void *run_handle(void *exchange)
+{
+        app_handle(exchange);
+        return NULL;
+}
+
+/* Whether the only record in a log's memory has a field; @field NULL: whether there is no record.
+ */
+static bool recorded(const void *memory, const char *field)
+{
+        size_t size;
+        const char *record = ring_peek(memory, &size);
+
+        if (!field)
+                return !record;
+        return record && memmem(record, size, field, strlen(field));
+}
+
+/*
+ * What app_handle() makes of a handler's result and the status that it answered with, and which
+ * field it records. On a thread of its own, as in a worker: only the owner of a log ships, so the
+ * record stays in memory.
+ */
+static int status_after(int result, int status, const char *field)
 {
         struct app_config config = {.name = name, .mount = root};
         struct log_options options = {
-                .target = LOG_TARGET_JOURNAL, .level = 0, .buffer_size = 64 * 1024};
+                .target = LOG_TARGET_JOURNAL, .level = 6, .buffer_size = 64 * 1024};
         struct app_host host = {0};
         struct app app = {.kind = &fake, .config = &config, .host = &host};
         struct request request = {.id = "0123"};
@@ -76,26 +100,36 @@ static int status_after(int result, int status)
         struct arena arena = {0};
         struct exchange exchange = {
                 .request = &request, .response = &response, .arena = &arena, .app = &app};
+        pthread_t thread;
 
         options.buffer = aligned_alloc(64, options.buffer_size);
         assert(options.buffer && log_open(&host.log, &options) == 0);
         handle_result = result;
         handle_status = status;
-        app_handle(&exchange);
+        assert(pthread_create(&thread, NULL, run_handle, &exchange) == 0);
+        assert(pthread_join(thread, NULL) == 0);
+        assert(recorded(options.buffer, field));
+        assert(!field || recorded(options.buffer, "\nREQUEST_ID=0123\n"));
+        assert(!field || recorded(options.buffer, "\nAPP=probe\n"));
         log_abandon(host.log);
         free(options.buffer);
         arena_free(&arena);
         return response.status;
 }
 
-static void test_handle_answers_500_for_a_handler_that_did_not(void)
+static void test_handle_leaves_an_answer_alone(void)
 {
-        assert(status_after(0, 200) == 200);
-        assert(status_after(1, 404) == 404);
-        assert(status_after(0, 0) == 500);
-        assert(status_after(-EIO, 0) == 500);
-        assert(status_after(-EIO, 200) == 500);
-        assert(status_after(-123456, 0) == 500);
+        assert(status_after(0, 200, NULL) == 200);
+        assert(status_after(1, 404, NULL) == 404);
+}
+
+static void test_handle_answers_and_records_for_a_handler_that_failed(void)
+{
+        assert(status_after(0, 0, "MESSAGE=handler failed: it returned without a response\n") ==
+               500);
+        assert(status_after(-EIO, 0, "MESSAGE=handler failed: Input/output error\n") == 500);
+        assert(status_after(-EIO, 200, "PRIORITY=3\n") == 500);
+        assert(status_after(-123456, 0, "MESSAGE=handler failed: unknown error\n") == 500);
 }
 
 static void test_kind_without_functions_has_nothing_to_do(void)
@@ -145,7 +179,8 @@ static void test_target_that_is_a_file_is_a_native_application_at_the_root(void)
 int main(void)
 {
         test_check_wants_a_known_kind_and_its_keys();
-        test_handle_answers_500_for_a_handler_that_did_not();
+        test_handle_leaves_an_answer_alone();
+        test_handle_answers_and_records_for_a_handler_that_failed();
         test_kind_without_functions_has_nothing_to_do();
         test_target_that_is_no_file_is_a_problem_that_helps();
         test_target_that_is_a_file_is_a_native_application_at_the_root();
