@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A booted Debian with its own systemd, journald and network, gone without a trace when the test ends.
 
-The launcher process makes a mount and a network namespace, mounts an overlay over the kept root in the one, and
-becomes systemd-nspawn: the mount and the network exist only as long as processes are in them, so there is nothing to
-tidy up but the processes, a cgroup and a folder, even when the test run is killed.
+The launcher makes a mount, a network and a process namespace, mounts an overlay over the kept root, and becomes
+systemd-nspawn. Mount and network exist only as long as processes are in them, and the processes end with the
+launcher, which ends with the test run, so that what is left to tidy up is a cgroup and a folder.
 """
 import contextlib
 import ctypes
@@ -19,9 +19,11 @@ import threading
 from pathlib import Path
 
 from lib import roots
-from lib.processes import LIBC, die_with_parent, finished
+from lib.processes import LIBC, children, die_with_parent, finished
 from lib.wait import wait_until
 
+OURS = "appsrv-tests"
+TEMPORARY = Path("/var/tmp")
 CLONE_NEWNET = 0x40000000
 SECONDS_TO_BOOT = 30
 COUNTER = itertools.count(1)
@@ -56,11 +58,6 @@ class Container:
     # -- life ---------------------------------------------------------------
 
     def __enter__(self):
-        if os.geteuid() != 0:
-            raise roots.Unavailable("containers need root")
-        for tool in ("systemd-nspawn", "nsenter", "unshare", "ip"):
-            if shutil.which(tool) is None:
-                raise roots.Unavailable(f"{tool} is not installed")
         lower = roots.root(self.suite, "run")
         with self._cleanup:
             self._start(lower)
@@ -71,7 +68,7 @@ class Container:
         self._cleanup.close()
 
     def _start(self, lower):
-        folder = Path(tempfile.mkdtemp(prefix=f"appsrv-{self.suite}-", dir="/var/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{OURS}-{os.getpid()}-{self.suite}-", dir=TEMPORARY))
         self._cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         for name in ("upper", "work", "root"):
             (folder / name).mkdir()
@@ -99,7 +96,8 @@ class Container:
 
         with open(self._log, "wb") as log:
             return subprocess.Popen(
-                ["unshare", "--mount", "--net", "sh", "-c", LAUNCH, "launch", str(lower), str(folder)],
+                # systemd-nspawn alone does not take its container with it when it is killed
+                ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", LAUNCH, "launch", str(lower), str(folder)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=enter,
                 # the host may still mount cgroup v1
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
@@ -107,9 +105,9 @@ class Container:
     def _find_leader(self, process):
         if process.poll() is not None:
             raise Ended
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
         # until it has become systemd, the child is still nspawn setting things up
-        return next((int(pid) for pid in children if comm(pid) == "systemd"), None)
+        return next((pid for nspawn in children(process.pid) for pid in children(nspawn) if comm(pid) == "systemd"),
+                    None)
 
     def _is_up(self):
         state = self.run("systemctl", "is-system-running", check=False).stdout.strip()
@@ -226,6 +224,21 @@ class Container:
             return socket.create_connection((host, port), timeout=timeout)
 
 
+def require():
+    """Raises Unavailable, with the reason, where no container can be run."""
+    if os.geteuid() != 0:
+        raise roots.Unavailable("containers need root")
+    for tool in ("mmdebstrap", "systemd-nspawn", "nsenter", "unshare", "ip"):
+        if shutil.which(tool) is None:
+            raise roots.Unavailable(f"{tool} is not installed")
+    tried = finished(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "true"], 10,
+                     text=True)
+    if tried.returncode != 0:
+        raise roots.Unavailable(f"no namespaces: {tried.stderr.strip()}")
+    if cgroup_mount() is None:
+        raise roots.Unavailable("no cgroup2 is mounted")
+
+
 class Ended(Exception):
     """The container's process ended before it was up."""
 
@@ -254,16 +267,30 @@ def decoded(value):
 
 def own_cgroup():
     """A cgroup for one container: containers that share one take each other's processes for their own."""
-    with open("/proc/self/mounts", encoding="utf-8") as mounts:
-        mounted = next((fields[1] for fields in map(str.split, mounts) if fields[2] == "cgroup2"), None)
-    if mounted is None:
-        raise roots.Unavailable("no cgroup2 is mounted")
-    path = Path(mounted) / f"appsrv-test-{os.getpid()}-{next(COUNTER)}"
+    path = cgroup_mount() / f"{OURS}-{os.getpid()}-{next(COUNTER)}"
     try:
         path.mkdir()
     except OSError as reason:
         raise roots.Unavailable(f"no cgroup can be made: {reason}") from None
     return path
+
+
+def cgroup_mount():
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        return next((Path(fields[1]) for fields in map(str.split, mounts) if fields[2] == "cgroup2"), None)
+
+
+def sweep():
+    """Removes what test runs left that were killed; their processes have ended with them."""
+    for place in filter(None, (TEMPORARY, cgroup_mount())):
+        for path in place.glob(f"{OURS}-*"):
+            if Path(f"/proc/{path.name.split('-')[2]}").exists():
+                continue
+            if place == TEMPORARY:
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError, AssertionError):
+                    remove_cgroup(path)
 
 
 def remove_cgroup(path):
@@ -278,6 +305,6 @@ def remove_cgroup(path):
 
 
 def end(process):
-    """Ends nspawn, which takes its PID 1 and so everything inside with it."""
+    """Ends the launcher, and with it everything inside."""
     process.kill()
     process.wait()

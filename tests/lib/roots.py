@@ -60,10 +60,6 @@ def locked(path):
 
 
 def make(suite, names, path):
-    if shutil.which("mmdebstrap") is None:
-        raise Unavailable("mmdebstrap is not installed")
-    if os.geteuid() != 0:
-        raise Unavailable("making a container root needs root")
     unfinished = path.with_name(path.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--include=" + ",".join(names),

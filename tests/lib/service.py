@@ -6,7 +6,9 @@ from lib.wait import wait_until
 UNIT = "appsrv.service"
 PROBE = "/usr/local/lib/appsrv-tests/probe.so"
 SETTINGS = "/etc/appsrv/conf.d/50-tests.ini"
-FOUR_WORKERS = "[server]\nworkers = 4\nthreads = 2\n"
+# with all that a client can put into a record
+FOUR_WORKERS = ("[log]\naccess_fields = user_agent, referer, http_host, trace_id\n"
+                "[server]\nworkers = 4\nthreads = 2\n")
 USE_PROBE = f"[app probe]\ntype = native\npath = {PROBE}\nmount = /\n"
 
 

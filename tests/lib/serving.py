@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lib import builds
 from lib.client import Server
-from lib.processes import die_with_parent
+from lib.processes import children, die_with_parent
 from lib.wait import wait_until
 
 SECONDS_TO_START = 30
@@ -116,13 +116,6 @@ class Serving(Server):
 
     def signal(self, number):
         self.process.send_signal(number)
-
-
-def children(pid):
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-    except FileNotFoundError:
-        return []
 
 
 def free_port():

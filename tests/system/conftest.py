@@ -8,8 +8,15 @@ not build or install fails.
 import pytest
 
 from lib import packages, roots
-from lib.container import Container
+from lib.container import Container, require, sweep
 from lib.service import Service
+
+
+@pytest.fixture(scope="session", autouse=True)
+def possible():
+    """Containers can be run here, and what killed runs left is gone."""
+    require()
+    sweep()
 
 
 @pytest.fixture(scope="session", params=roots.SUITES)

@@ -55,6 +55,7 @@ def test_access_record_has_the_fields_of_the_schema(service):
     expected = {"SYSLOG_IDENTIFIER": "appsrv", "RECORD": "access", "APP": "probe", "HTTP_METHOD": "GET",
                 "HTTP_STATUS": "200", "REMOTE_ADDR": "127.0.0.1", "REQUEST_ID": answer.request_id, "OUTCOME": "ok"}
     assert {name: record.get(name) for name in expected} == expected
+    assert record["HTTP_HOST"] == "localhost"
     assert int(record["DURATION_USEC"]) > 0
 
 
@@ -136,4 +137,5 @@ def assert_nothing_forged(service, since):
     for record in service.records(since=since):
         twice = [field for field, value in record.items() if isinstance(value, list)]
         assert not twice, record
-        assert record["PRIORITY"] != "0" and record.get("WORKER_PID", record["_PID"]) == record["_PID"]
+        assert record["PRIORITY"] != "0"
+        assert record.get("RECORD") == "event" or record.get("WORKER_PID", record["_PID"]) == record["_PID"]
