@@ -60,11 +60,12 @@ extern "C" {
 typedef struct appsrv_ctx appsrv_ctx; /* the application in one process */
 typedef struct appsrv_req appsrv_req; /* one request */
 
-/* ---- the application --------------------------------------------------------------------------
- */
+/* ---- the application ------------------------------------------------------------------------ */
 
-/* appsrv_app.flags: handle() may run in several threads at once. Without it, one call ends before
- * the next begins, in each process. */
+/*
+ * appsrv_app.flags: handle() may run in several threads at once. Without it, one call ends before
+ * the next begins, in each process.
+ */
 #define APPSRV_F_CONCURRENT UINT64_C(1)
 
 typedef struct appsrv_app {
@@ -74,26 +75,35 @@ typedef struct appsrv_app {
         const char *version; /* for messages; may be NULL */
         uint64_t flags;      /* APPSRV_F_*; an unknown one is refused */
 
-        /* The keys of its [app NAME] section that the application reads, NULL-terminated: another
-         * key there is refused when the configuration is checked. NULL: it reads none. */
+        /*
+         * The keys of its [app NAME] section that the application reads, NULL-terminated: another
+         * key there is refused when the configuration is checked. NULL: it reads none.
+         */
         const char *const *settings;
 
-        /* Once in each process, before the first request; may block and take its time, the service
+        /*
+         * Once in each process, before the first request; may block and take its time, the service
          * is ready when all returned. *self, at first NULL, is handed to the other two; the server
          * never looks at it. 0, or a negative errno value: the process cannot serve. May be NULL.
          */
         int (*start)(appsrv_ctx *ctx, void **self);
 
-        /* Answer one request by appsrv_send(). May block. 0, or a negative errno value: the client
-         * gets a 500 whatever was sent, and the failure is recorded. Not NULL. */
+        /*
+         * Answer one request by appsrv_send(). May block. 0, or a negative errno value: the client
+         * gets a 500 whatever was sent, and the failure is recorded. Not NULL.
+         */
         int (*handle)(appsrv_req *req, void *self);
 
-        /* Undo start(): no request is in handle() and none comes any more. Not called when the
-         * process dies. May be NULL. */
+        /*
+         * Undo start(): no request is in handle() and none comes any more. Not called when the
+         * process dies. May be NULL.
+         */
         void (*stop)(appsrv_ctx *ctx, void *self);
 
-        /* Later versions add members here. An application that was built for fewer is served as if
-         * they were 0; one that sets a member this server does not know is refused. */
+        /*
+         * Later versions add members here. An application that was built for fewer is served as if
+         * they were 0; one that sets a member this server does not know is refused.
+         */
 } appsrv_app;
 
 /*
@@ -113,8 +123,7 @@ APPSRV_EXPORT const appsrv_app *appsrv_app_main(uint32_t host_abi);
         static const appsrv_app appsrv_app_description = {                                         \
                 .size = sizeof(appsrv_app), .abi = APPSRV_ABI, __VA_ARGS__}
 
-/* ---- the process ------------------------------------------------------------------------------
- */
+/* ---- the process ---------------------------------------------------------------------------- */
 
 /** appsrv_version() - version of the running server, "1.4.2"; lives for ever. Any thread. */
 APPSRV_EXPORT const char *appsrv_version(void);
@@ -131,15 +140,16 @@ APPSRV_EXPORT int appsrv_has(const char *feature);
 /** appsrv_worker_id() - number of the worker's place, stable over its successors. Any thread. */
 APPSRV_EXPORT int appsrv_worker_id(const appsrv_ctx *ctx);
 
-/** appsrv_config() - value of a key of the application's [app NAME] section; NULL when not set. Any
- * thread. */
+/**
+ * appsrv_config() - value of a key of the application's [app NAME] section; NULL when not set. Any
+ * thread.
+ */
 APPSRV_EXPORT const char *appsrv_config(const appsrv_ctx *ctx, const char *key);
 
 /** appsrv_ctx_of() - the context of the application that a request is for. */
 APPSRV_EXPORT appsrv_ctx *appsrv_ctx_of(appsrv_req *req);
 
-/* ---- the request ------------------------------------------------------------------------------
- */
+/* ---- the request ---------------------------------------------------------------------------- */
 
 /** appsrv_method() - "GET": a token of at most 32 bytes, without lower-case letters. */
 APPSRV_EXPORT const char *appsrv_method(appsrv_req *req);
@@ -158,8 +168,10 @@ APPSRV_EXPORT const char *appsrv_target(appsrv_req *req, size_t *len);
 /** appsrv_query() - what follows the first '?', not decoded; "" when there is none. */
 APPSRV_EXPORT const char *appsrv_query(appsrv_req *req, size_t *len);
 
-/** appsrv_prefix() - the mount without a slash at its end: "/shop"; "" for "/". What links begin
- * with. */
+/**
+ * appsrv_prefix() - the mount without a slash at its end: "/shop"; "" for "/". What links begin
+ * with.
+ */
 APPSRV_EXPORT const char *appsrv_prefix(appsrv_req *req, size_t *len);
 
 /** appsrv_header() - value of the first header of a name, case ignored; NULL when there is none. */
@@ -169,7 +181,8 @@ APPSRV_EXPORT const char *appsrv_header(appsrv_req *req, const char *name, size_
 typedef int (*appsrv_pair_cb)(void *arg, const char *name, size_t name_len, const char *value,
                               size_t value_len);
 
-/** appsrv_headers() - call @callback with each header in order. Return: 0, or what @callback gave.
+/**
+ * appsrv_headers() - call @callback with each header in order. Return: 0, or what @callback gave.
  */
 APPSRV_EXPORT int appsrv_headers(appsrv_req *req, appsrv_pair_cb callback, void *arg);
 
@@ -195,12 +208,13 @@ APPSRV_EXPORT const char *appsrv_info(appsrv_req *req, const char *key);
 /** appsrv_body() - the whole body; "" when there is none. May hold any byte. */
 APPSRV_EXPORT const void *appsrv_body(appsrv_req *req, size_t *len);
 
-/** appsrv_alloc() - zeroed memory, aligned for any type, freed with the request; NULL when there is
- * none. */
+/**
+ * appsrv_alloc() - zeroed memory, aligned for any type, freed with the request; NULL when there is
+ * none.
+ */
 APPSRV_EXPORT void *appsrv_alloc(appsrv_req *req, size_t size);
 
-/* ---- the response -----------------------------------------------------------------------------
- */
+/* ---- the response --------------------------------------------------------------------------- */
 
 /**
  * appsrv_status() - the status that appsrv_send() uses when it is given 0; 200 otherwise
@@ -234,8 +248,7 @@ APPSRV_EXPORT int appsrv_add(appsrv_req *req, const char *name, const char *valu
 APPSRV_EXPORT int appsrv_send(appsrv_req *req, int code, const char *type, const void *body,
                               size_t len);
 
-/* ---- the log: one call is one record ----------------------------------------------------------
- */
+/* ---- the log: one call is one record -------------------------------------------------------- */
 
 /* Levels, as in syslog(3). */
 #define APPSRV_CRIT    2

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Everything but the version: no script, nothing from elsewhere, light or dark as the reader has
- * it. */
+/*
+ * Everything but the version: no script, nothing from elsewhere, light or dark as the reader has
+ * it.
+ */
 static const char page_head[] =
         "<!doctype html>\n"
         "<html lang=\"en\">\n"

@@ -19,7 +19,8 @@
 
 struct app; /* one loaded application in one process */
 
-/* Own field names that the applications of one process may use in the log before EXTRA takes them.
+/*
+ * Own field names that the applications of one process may use in the log before EXTRA takes them.
  */
 #define FIELD_NAMES_MAX 32
 
@@ -73,8 +74,10 @@ int app_load(struct app **ret, const struct app_config *config, struct app_host 
 /** app_free() - unload an application that is not started; accepts NULL. */
 void app_free(struct app *app);
 
-/** app_start() - let the application prepare itself, before the worker is ready. Return: 0, or what
- * the application gave. */
+/**
+ * app_start() - let the application prepare itself, before the worker is ready. Return: 0, or what
+ * the application gave.
+ */
 int app_start(struct app *app);
 
 /** app_stop() - the counterpart of app_start(), when no request is in the application any more. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The cap on an application's field names, and the JSON object that takes what is beyond it. Any
- * thread. */
+/*
+ * The cap on an application's field names, and the JSON object that takes what is beyond it. Any
+ * thread.
+ */
 #include "app/extra.h"
 
 #include <errno.h>
@@ -17,8 +19,10 @@ static uint64_t hash_of(const char *name)
         return hash != 0 ? hash : 1;
 }
 
-/* Slots are only ever filled, in order, so whoever reads a free one knows that the name is in none
- * behind it. */
+/*
+ * Slots are only ever filled, in order, so whoever reads a free one knows that the name is in none
+ * behind it.
+ */
 bool field_names_take(struct field_names *names, const char *name)
 {
         uint64_t hash = hash_of(name);
@@ -38,7 +42,8 @@ static bool continuation(char byte)
         return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* Bytes of the well-formed UTF-8 sequence (RFC 3629 4) at the start of @text, 0 when there is none.
+/*
+ * Bytes of the well-formed UTF-8 sequence (RFC 3629 4) at the start of @text, 0 when there is none.
  */
 static size_t utf8_size(const char *text, size_t size)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What becomes of an application's field names beyond the cap: one field EXTRA with a JSON object.
- * Any thread. */
+/*
+ * What becomes of an application's field names beyond the cap: one field EXTRA with a JSON object.
+ * Any thread.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of app/ share: the table that a kind of application fills, and the application as
- * its kind sees it. */
+/*
+ * What the files of app/ share: the table that a kind of application fills, and the application as
+ * its kind sees it.
+ */
 #pragma once
 
 #include "app/app.h"

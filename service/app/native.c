@@ -18,7 +18,8 @@
 
 #define ENTRY_POINT "appsrv_app_main"
 
-/* Descriptions only grow: no appsrv has had a smaller one, and one above is no description at all.
+/*
+ * Descriptions only grow: no appsrv has had a smaller one, and one above is no description at all.
  */
 #define DESCRIPTION_MIN (offsetof(appsrv_app, stop) + sizeof(((appsrv_app *)NULL)->stop))
 #define DESCRIPTION_MAX 4096
@@ -77,8 +78,10 @@ static bool ends_with(const char *text, const char *end)
         return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
-/* The file that `path` means; the caller frees it. Always with a slash: without one dlopen() would
- * search the system. */
+/*
+ * The file that `path` means; the caller frees it. Always with a slash: without one dlopen() would
+ * search the system.
+ */
 static int resolve_path(char **ret, const struct app_config *config, const char *path)
 {
         char folder[PATH_MAX];
@@ -110,8 +113,10 @@ static bool tail_set(const appsrv_app *description)
         return false;
 }
 
-/* Why a description cannot be used; NULL when it can. Reads size and abi before anything that
- * depends on them. */
+/*
+ * Why a description cannot be used; NULL when it can. Reads size and abi before anything that
+ * depends on them.
+ */
 static const char *description_fault(const appsrv_app *description)
 {
         if (!description)

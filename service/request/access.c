@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The access record, field by field as access.def lists them. Loop thread; the master for workers
- * that died. */
+/*
+ * The access record, field by field as access.def lists them. Loop thread; the master for workers
+ * that died.
+ */
 #include "request/access.h"
 
 #include <inttypes.h>
@@ -199,8 +201,10 @@ static void add_extra_field(struct record *record, enum access_field field,
                 add_trace_id(record, name, request);
 }
 
-/* One case a row of access.def, without a default: the compiler finds a row that is not filled in
- * and a case without a row. */
+/*
+ * One case a row of access.def, without a default: the compiler finds a row that is not filled in
+ * and a case without a row.
+ */
 static void add_field(struct record *record, enum access_field field, const struct access *access,
                       struct arena *arena)
 {
@@ -247,8 +251,10 @@ static void add_field(struct record *record, enum access_field field, const stru
         }
 }
 
-/* syslog's levels: what the server or its shutdown cost is an error, what the client did is a
- * notice. */
+/*
+ * syslog's levels: what the server or its shutdown cost is an error, what the client did is a
+ * notice.
+ */
 static int priority_of(const struct access *access)
 {
         enum { ERROR = 3, NOTICE = 5, INFO = 6 };

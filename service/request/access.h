@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The access record: what is told of a request when it is over. Pure: builds a record, does not
- * commit it. Loop thread. */
+/*
+ * The access record: what is told of a request when it is over. Pure: builds a record, does not
+ * commit it. Loop thread.
+ */
 #pragma once
 
 #include "log/record.h"

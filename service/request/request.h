@@ -46,20 +46,25 @@ struct request {
         uint64_t started_usec; /* CLOCK_MONOTONIC when the request line was complete */
 };
 
-/** request_header() - the first header of a name, compared without case; NULL when there is none.
+/**
+ * request_header() - the first header of a name, compared without case; NULL when there is none.
  */
 const struct header *request_header(const struct request *request, const char *name);
 
-/** header_is() - whether a header has a name, compared without case (ASCII, whatever the locale).
+/**
+ * header_is() - whether a header has a name, compared without case (ASCII, whatever the locale).
  */
 bool header_is(const struct header *header, const char *name);
 
-/** token_valid() - whether bytes are a token (RFC 9110 5.6.2), as names of headers and methods are.
+/**
+ * token_valid() - whether bytes are a token (RFC 9110 5.6.2), as names of headers and methods are.
  */
 bool token_valid(const char *text, size_t size);
 
-/** field_value_valid() - whether bytes may be a header's value: no control bytes but TAB (RFC
- * 9110 5.5). */
+/**
+ * field_value_valid() - whether bytes may be a header's value: no control bytes but TAB (RFC
+ * 9110 5.5).
+ */
 bool field_value_valid(const char *text, size_t size);
 
 /** equal_ignoring_case() - whether @size bytes are the text @other, ASCII letters without case. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Responses put together in the memory of their request. Application threads and the loop thread,
- * one at a time. */
+/*
+ * Responses put together in the memory of their request. Application threads and the loop thread,
+ * one at a time.
+ */
 #include "request/response.h"
 
 #include <errno.h>

@@ -14,8 +14,10 @@
 #include "request/request.h"
 
 #define RESPONSE_HEADERS_MAX 64
-/* Head of a response that libmicrohttpd's 32 KiB pool surely holds beside the head of the request
- * (16 KiB of each at most). */
+/*
+ * Head of a response that libmicrohttpd's 32 KiB pool surely holds beside the head of the request
+ * (16 KiB of each at most).
+ */
 #define RESPONSE_HEAD_MAX 8192
 
 struct response {

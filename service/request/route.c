@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which application a path belongs to. A scan: applications are few, and the longest mount must win
- * anyway. Loop thread. */
+/*
+ * Which application a path belongs to. A scan: applications are few, and the longest mount must win
+ * anyway. Loop thread.
+ */
 #include "request/route.h"
 
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which application a path belongs to: the longest mount that ends at a segment boundary. Pure;
- * loop thread. */
+/*
+ * Which application a path belongs to: the longest mount that ends at a segment boundary. Pure;
+ * loop thread.
+ */
 #pragma once
 
 #include <stddef.h>

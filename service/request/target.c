@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The request target taken apart: first the form, then escapes, then dot segments, each once. Loop
- * thread. */
+/*
+ * The request target taken apart: first the form, then escapes, then dot segments, each once. Loop
+ * thread.
+ */
 #include "request/target.h"
 
 #include <string.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The request target taken apart: path decoded and normalised, query, authority of an absolute
- * target. Pure; loop thread. */
+/*
+ * The request target taken apart: path decoded and normalised, query, authority of an absolute
+ * target. Pure; loop thread.
+ */
 #pragma once
 
 #include "base/arena.h"

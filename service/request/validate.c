@@ -50,8 +50,10 @@ static bool version_1_0(const struct request *request)
         return strcmp(request->version, "HTTP/1.0") == 0;
 }
 
-/* RFC 9112 2.3: HTTP-version = "HTTP/" DIGIT "." DIGIT; RFC 9110 2.5: any minor version of 1 is
- * read as the highest we know. */
+/*
+ * RFC 9112 2.3: HTTP-version = "HTTP/" DIGIT "." DIGIT; RFC 9110 2.5: any minor version of 1 is
+ * read as the highest we know.
+ */
 static struct verdict check_version(const struct head *head)
 {
         const char *version = head->request->version;
@@ -86,8 +88,10 @@ static struct verdict check_method(const struct head *head)
         return ACCEPTED;
 }
 
-/* RFC 9110 9.3.6 and 9.3.8: an origin server need not offer CONNECT; TRACE would show headers that
- * a proxy added. */
+/*
+ * RFC 9110 9.3.6 and 9.3.8: an origin server need not offer CONNECT; TRACE would show headers that
+ * a proxy added.
+ */
 static struct verdict check_method_allowed(const struct head *head)
 {
         const struct request *request = head->request;
@@ -129,8 +133,10 @@ static struct verdict check_header_limits(const struct head *head)
         return ACCEPTED;
 }
 
-/* RFC 9112 5.1: no white space before the colon, so a name is a token; RFC 9110 5.5: CR, LF, NUL
- * and other controls in a value. */
+/*
+ * RFC 9112 5.1: no white space before the colon, so a name is a token; RFC 9110 5.5: CR, LF, NUL
+ * and other controls in a value.
+ */
 static struct verdict check_header_syntax(const struct head *head)
 {
         const struct request *request = head->request;
@@ -161,8 +167,10 @@ static struct verdict check_host(const struct head *head)
         return ACCEPTED;
 }
 
-/* Whether a list of codings ends with the only "chunked" in it and the others are tokens, which may
- * be codings we do not know. */
+/*
+ * Whether a list of codings ends with the only "chunked" in it and the others are tokens, which may
+ * be codings we do not know.
+ */
 static bool codings_before_chunked(const char *list, size_t size)
 {
         const char *end = list + size, *comma;
@@ -230,8 +238,10 @@ static struct verdict check_content_length(const struct head *head)
         return ACCEPTED;
 }
 
-/* RFC 9110 10.1.1: 100-continue is the only expectation; HTTP/1.0 cannot have one, it is ignored
- * there. */
+/*
+ * RFC 9110 10.1.1: 100-continue is the only expectation; HTTP/1.0 cannot have one, it is ignored
+ * there.
+ */
 static struct verdict check_expect(const struct head *head)
 {
         const struct request *request = head->request;

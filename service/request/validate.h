@@ -45,6 +45,8 @@ struct framing {
 struct verdict validate_head(const struct request *request, const struct head_limits *limits,
                              struct framing *framing);
 
-/** authority_valid() - whether bytes are host[:port] as Host and http URIs hold them (RFC
- * 3986 3.2.2). */
+/**
+ * authority_valid() - whether bytes are host[:port] as Host and http URIs hold them (RFC
+ * 3986 3.2.2).
+ */
 bool authority_valid(const char *text, size_t size);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An application that is not concurrent, and answers 500 when handle() is entered while another
- * call is in it. */
+/*
+ * An application that is not concurrent, and answers 500 when handle() is entered while another
+ * call is in it.
+ */
 #include <appsrv/appsrv.h>
 
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any bytes as a target: what is accepted has a path within the root, and parsing is a fixed point
- * of it. */
+/* Any bytes as a target: what is accepted has a path within the root and a query within the target.
+ */
 #include "request/target.h"
 
 #include <assert.h>

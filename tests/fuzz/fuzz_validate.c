@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any bytes as a head: what is accepted keeps the rules on which framing and routing rely, judged
- * here in another way. */
+/*
+ * Any bytes as a head: what is accepted keeps the rules on which framing and routing rely, judged
+ * here in another way.
+ */
 #include "request/validate.h"
 
 #include <assert.h>

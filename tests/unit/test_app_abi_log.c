@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The public log functions: what arrives in the ring of a log, committed by a thread that does not
- * own it. */
+/*
+ * The public log functions: what arrives in the ring of a log, committed by a thread that does not
+ * own it.
+ */
 #include <appsrv/appsrv.h>
 
 #include <assert.h>
@@ -56,8 +58,10 @@ static void scene_end(struct scene *scene)
         free(scene);
 }
 
-/* A call of appsrv_logv() on a thread of its own: only the owner of a log ships, so the record
- * stays. */
+/*
+ * A call of appsrv_logv() on a thread of its own: only the owner of a log ships, so the record
+ * stays.
+ */
 struct call {
         struct scene *scene;
         int level;

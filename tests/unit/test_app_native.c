@@ -20,8 +20,10 @@ static bool told(const struct problems *problems, const char *text)
         return false;
 }
 
-/* A section that loads a file from the folder of the test applications, with one more key when @key
- * is given. */
+/*
+ * A section that loads a file from the folder of the test applications, with one more key when @key
+ * is given.
+ */
 struct section {
         char file[NAME_MAX + 2];
         struct app_key keys[2];

@@ -71,7 +71,8 @@ static void *run_handle(void *exchange)
         return NULL;
 }
 
-/* Whether the only record in a log's memory has a field; @field NULL: whether there is no record.
+/*
+ * Whether the only record in a log's memory has a field; @field NULL: whether there is no record.
  */
 static bool recorded(const void *memory, const char *field)
 {

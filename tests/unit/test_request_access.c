@@ -12,14 +12,6 @@
 static struct arena arena;
 static const struct record_subject subject = {.worker_pid = 77, .worker_id = 1, .generation = 1};
 
-/* AddressSanitizer ends the program when memory cannot be had, unless it is told not to. */
-__attribute__((visibility("default"))) const char *__asan_default_options(void);
-
-const char *__asan_default_options(void)
-{
-        return "allocator_may_return_null=1";
-}
-
 static const struct record_field *field_of(const struct record *record, const char *name)
 {
         for (size_t i = 0; i < record->n_fields; i++) {
@@ -166,7 +158,10 @@ static void test_message_holds_the_longest_target_in_full(void)
         free(target);
 }
 
-/* A target so long that no memory holds its spelling; only its start is ever read. */
+/*
+ * A target so long that the size of its line cannot even be rounded up; only its start is ever
+ * read.
+ */
 static void test_message_without_memory_is_cut_and_marked(void)
 {
         static char start[4096];
@@ -178,7 +173,7 @@ static void test_message_without_memory_is_cut_and_marked(void)
         memset(start, 'a', sizeof(start));
         request = request_of("GET", "");
         request.target = start;
-        request.target_size = SIZE_MAX / 8;
+        request.target_size = (SIZE_MAX - 47) / 4;
         build(&record, &access);
         message = field_of(&record, "MESSAGE");
         assert(memcmp(message->value, "GET aaa", 7) == 0);

@@ -12,8 +12,10 @@ static const struct head_limits roomy = {
         .request_body = 10 << 20,
 };
 
-/* A head as somebody writes it: "METHOD TARGET VERSION" and headers as "Name|value",
- * NULL-terminated. */
+/*
+ * A head as somebody writes it: "METHOD TARGET VERSION" and headers as "Name|value",
+ * NULL-terminated.
+ */
 struct sample {
         const char *method;
         const char *target;
