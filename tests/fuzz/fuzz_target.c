@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any bytes as a target: what is accepted has a path within the root and a query within the target.
+/* Any bytes as a target: what is accepted has a path within the root and a query of its own bytes.
  */
 #include "request/target.h"
 
