@@ -32,7 +32,7 @@ DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=2" make deb
 make -j2 build/default/tests/apps/probe.so
 dpkg --force-depends -i build/deb/libappsrv-dev_*.deb
 mkdir /mnt/out
-cc -shared -fPIC $(pkg-config --cflags appsrv) -o /mnt/out/example.so packaging/examples/welcome.c
+cc -shared -fPIC $(pkg-config --cflags appsrv) -o /mnt/out/example.so packaging/examples/hello.c
 cp build/deb/*.deb build/deb/*.changes build/default/tests/apps/*.so /mnt/out
 """
 

@@ -31,6 +31,10 @@ class Service(Server):
             self.container.copy_in(self.built.application("probe"), PROBE)
         self.container.write_file(SETTINGS, text + application)
 
+    def is_configured(self, text=FOUR_WORKERS, application=USE_PROBE):
+        """Whether the configuration file is still as configure() with the same arguments leaves it."""
+        return self.container.path(SETTINGS).read_text(encoding="utf-8") == text + application
+
     def drop_in(self, text, name="50-tests.conf"):
         """Writes a drop-in of the unit."""
         self.container.write_file(f"/etc/systemd/system/{UNIT}.d/{name}", text)

@@ -56,8 +56,9 @@ def shared_service(suite, built):
 @pytest.fixture
 def service(shared_service):
     """Four workers that serve the probe application, whatever the test before did to them."""
+    settled = shared_service.is_configured()
     shared_service.configure()
-    if shared_service.container.property("appsrv.service", "ActiveState") != "active":
+    if not settled or shared_service.container.property("appsrv.service", "ActiveState") != "active":
         shared_service.begin()
     shared_service.wait_for_workers(4)
     return shared_service
