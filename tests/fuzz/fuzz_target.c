@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Any bytes as a target: what is accepted has a path within the root and a query of its own bytes.
- */
+/* Any bytes as a target: what is accepted has a path within the root and a query of its bytes. */
 #include "request/target.h"
 
 #include <assert.h>
