@@ -384,3 +384,8 @@ struct log_counters log_counters(struct log *log)
         pthread_mutex_unlock(&log->mutex);
         return counters;
 }
+
+bool log_is_console(const struct log *log)
+{
+        return log->to_console;
+}

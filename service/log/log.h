@@ -97,5 +97,8 @@ int log_output_fd(const struct log *log);
  */
 int log_ship(struct log *log);
 
+/** log_is_console() - whether the records go to the console. */
+bool log_is_console(const struct log *log);
+
 /** log_counters() - what went through so far; any thread. */
 struct log_counters log_counters(struct log *log);

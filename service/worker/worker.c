@@ -310,8 +310,13 @@ static int set_up(struct worker *worker)
 /* Ship what the turn produced, and be woken when the sink takes more. */
 static void ship_records(struct worker *worker, uint64_t now)
 {
+        struct board_slot *slot = worker->service.slot;
         int r = log_ship(worker->host.log);
         int fd = log_output_fd(worker->host.log);
+        struct log_counters counters = log_counters(worker->host.log);
+
+        atomic_store_explicit(&slot->log_shipped, counters.shipped, memory_order_relaxed);
+        atomic_store_explicit(&slot->log_lost, counters.lost, memory_order_relaxed);
 
         worker->log_retry = r == -EAGAIN ? now + LOG_RETRY_USEC : USEC_NEVER;
         if (worker->on_log_output.active && (r == 0 || worker->on_log_output.fd != fd))

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The actions of the supervision table, done to a process through its pidfd. */
+#include "master/child.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "master/generation.h"
+#include "master/report.h"
+#include "master/spawn.h"
+
+/* A worker ends by itself at the end of graceful_timeout, after it has told of the requests that it
+ * cuts. */
+#define DRAIN_MARGIN_USEC (2 * USEC_PER_SEC)
+
+/* Timers may be late by this much, so that several fire at once. */
+#define ACCURACY_USEC (50 * USEC_PER_MSEC)
+
+/* -- deadlines
+ * --------------------------------------------------------------------------------------- */
+
+static int on_silence(sd_event_source *source, uint64_t usec, void *data)
+{
+        (void)source;
+        (void)usec;
+        child_event(data, WORKER_SILENT);
+        return 0;
+}
+
+static int on_drain_end(sd_event_source *source, uint64_t usec, void *data)
+{
+        (void)source;
+        (void)usec;
+        child_event(data, WORKER_OVERDUE);
+        return 0;
+}
+
+/* Without memory for a timer there is no deadline; the worker itself keeps its own, and systemd
+ * that of the service. */
+static void arm(struct child *child, sd_event_source **timer, uint64_t usec,
+                sd_event_time_handler_t handler)
+{
+        if (!*timer) {
+                (void)sd_event_add_time_relative(child->host->event, timer, CLOCK_MONOTONIC, usec,
+                                                 ACCURACY_USEC, handler, child);
+                return;
+        }
+        (void)sd_event_source_set_time_relative(*timer, usec);
+        (void)sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+}
+
+/* -- actions
+ * ----------------------------------------------------------------------------------------- */
+
+static const struct config *config_of(const struct child *child)
+{
+        return child->generation->config;
+}
+
+static void send_signal(struct child *child, int number)
+{
+        /* Through the pidfd: the pid cannot have become another process's. */
+        (void)sd_event_source_send_child_signal(child->process, number, NULL, 0);
+}
+
+static void await_ready(struct child *child)
+{
+        arm(child, &child->silence, config_of(child)->server_start_timeout, on_silence);
+}
+
+static void await_beat(struct child *child)
+{
+        arm(child, &child->silence, config_of(child)->server_watchdog, on_silence);
+}
+
+static void serve(struct child *child)
+{
+        child->was_ready = true;
+        await_beat(child);
+        report(child->host->log, EVENT_WORKER_READY, &child->subject,
+               "Worker %u (pid %d) is ready after %llu ms", child->subject.worker_id,
+               child->subject.worker_pid,
+               (unsigned long long)((now_usec() - child->spawned_usec) / USEC_PER_MSEC));
+        generation_child_ready(child->generation);
+}
+
+static void await_drain(struct child *child)
+{
+        await_beat(child);
+        arm(child, &child->drain_end, config_of(child)->server_graceful_timeout + DRAIN_MARGIN_USEC,
+            on_drain_end);
+        generation_fill(child->generation);
+}
+
+static void drain(struct child *child)
+{
+        send_signal(child, SIGTERM);
+        await_drain(child);
+}
+
+/* SIGABRT for a core; a stopped process takes it only when it goes on. */
+static void abort_it(struct child *child)
+{
+        report(child->host->log, EVENT_WORKER_HUNG, &child->subject,
+               child->was_ready ? "Worker %u (pid %d) hangs, it is aborted"
+                                : "Worker %u (pid %d) was not ready in time, it is aborted",
+               child->subject.worker_id, child->subject.worker_pid);
+        send_signal(child, SIGABRT);
+        send_signal(child, SIGCONT);
+        arm(child, &child->silence, ABORT_GRACE_USEC, on_silence);
+        board_slot_clear(board_slot(child->generation->board, child->slot));
+        /* One that never served counts as a failed start when it is dead. */
+        if (child->was_ready)
+                generation_fill(child->generation);
+}
+
+static void kill_it(struct child *child)
+{
+        if (child->drain_end && child->state == WORKER_ABORTED)
+                report(child->host->log, EVENT_DRAIN_TIMEOUT, &child->subject,
+                       "Worker %u (pid %d) did not end within graceful_timeout, it is killed",
+                       child->subject.worker_id, child->subject.worker_pid);
+        send_signal(child, SIGKILL);
+}
+
+void child_forget(struct child *child)
+{
+        child->process = sd_event_source_disable_unref(child->process);
+        child->silence = sd_event_source_disable_unref(child->silence);
+        child->drain_end = sd_event_source_disable_unref(child->drain_end);
+}
+
+static void bury(struct child *child)
+{
+        report_end(child->host->log, &child->subject, &child->end,
+                   now_usec() - child->spawned_usec);
+        child_forget(child);
+        board_slot_clear(board_slot(child->generation->board, child->slot));
+        generation_child_ended(child->generation, child);
+}
+
+void child_event(struct child *child, enum worker_event event)
+{
+        static void (*const actions[])(struct child *) = {
+                [ACT_AWAIT_READY] = await_ready,
+                [ACT_SERVE] = serve,
+                [ACT_AWAIT_BEAT] = await_beat,
+                [ACT_DRAIN] = drain,
+                [ACT_AWAIT_DRAIN] = await_drain,
+                [ACT_ABORT] = abort_it,
+                [ACT_KILL] = kill_it,
+                [ACT_BURY] = bury,
+                [ACT_NOTHING] = NULL,
+                [ACT_BUG] = NULL,
+        };
+        struct worker_step step = worker_step(child->state, event);
+
+        child->state = step.next;
+        if (actions[step.action])
+                actions[step.action](child);
+}
+
+/* -- life
+ * -------------------------------------------------------------------------------------------- */
+
+static int on_process_end(sd_event_source *source, const siginfo_t *how, void *data)
+{
+        struct child *child = data;
+
+        (void)source;
+        child->end = *how;
+        child_event(child, WORKER_EXITED);
+        return 0;
+}
+
+static pid_t fork_it(struct child *child)
+{
+        const struct child_host *host = child->host;
+        int descriptors[LISTENERS_MAX];
+        const struct worker_options options = {
+                .config = config_of(child),
+                .board = child->generation->board,
+                .slot = child->slot,
+                .subject = child->subject,
+                .log_target = host->log_target,
+                .listeners = descriptors,
+                .n_listeners = host->listeners->n,
+                .notify_path = host->notify_path,
+        };
+
+        for (size_t i = 0; i < host->listeners->n; i++)
+                descriptors[i] = host->listeners->list[i].fd;
+        return spawn_worker(&options, host->log);
+}
+
+int child_spawn(struct child *child)
+{
+        pid_t pid;
+        int r;
+
+        child->was_ready = false;
+        child->said[0] = '\0';
+        pid = fork_it(child);
+        if (pid < 0)
+                return pid;
+
+        child->spawned_usec = now_usec();
+        child->subject.worker_pid = pid;
+        r = sd_event_add_child(child->host->event, &child->process, pid, WEXITED, on_process_end,
+                               child);
+        if (r < 0) {
+                /* Nobody would notice its death. */
+                (void)kill(pid, SIGKILL);
+                (void)waitpid(pid, NULL, 0);
+                return r;
+        }
+        /* After the notify socket, so that the last words of a dying worker still find their owner.
+         */
+        (void)sd_event_source_set_priority(child->process, SD_EVENT_PRIORITY_NORMAL - 7);
+        report(child->host->log, EVENT_WORKER_STARTED, &child->subject,
+               "Worker %u (pid %d) started", child->subject.worker_id, pid);
+        child_event(child, WORKER_SPAWNED);
+        return 0;
+}
+
+bool child_lives(const struct child *child)
+{
+        return child->state == WORKER_STARTING || child->state == WORKER_READY;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A worker process as the master sees it: its state, its deadlines, and what is done when something
+ * happens to it.
+ *
+ * supervise.h decides; this acts: spawns, signals, arms timers, reports.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "log/log.h"
+#include "master/listen.h"
+#include "master/supervise.h"
+
+#define CHILD_SAID_MAX 256
+
+struct generation;
+
+/* What every child needs of the master. */
+struct child_host {
+        sd_event *event;
+        struct log *log;
+        const struct listeners *listeners;
+        const char *notify_path;
+        enum log_target log_target;
+};
+
+struct child {
+        struct generation *generation;
+        const struct child_host *host;
+        unsigned slot; /* of the generation's board */
+        enum worker_state state;
+        struct record_subject subject;
+        bool was_ready;
+        uint64_t spawned_usec;
+        siginfo_t end;              /* how it ended */
+        sd_event_source *process;   /* its pidfd */
+        sd_event_source *silence;   /* fires when it should have said or done something */
+        sd_event_source *drain_end; /* fires when it should have drained */
+        char said[CHILD_SAID_MAX];  /* its last STATUS= */
+};
+
+/** child_spawn() - fork it; the child's state is EMPTY and its subject has worker_id and
+ * generation. Return: 0, or a negative errno. */
+int child_spawn(struct child *child);
+
+/** child_event() - something happened to it. */
+void child_event(struct child *child, enum worker_event event);
+
+/** child_forget() - watch it no longer; what it had in the event loop is given back. */
+void child_forget(struct child *child);
+
+/** child_lives() - whether it serves or will: STARTING or READY. */
+bool child_lives(const struct child *child);

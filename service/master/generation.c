@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A generation keeps the number of its workers and says when it is ready or cannot become so. */
+#include "master/generation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "master/cpus.h"
+#include "master/report.h"
+#include "worker/worker.h"
+
+#define ACCURACY_USEC (10 * USEC_PER_MSEC)
+
+int generation_new(struct generation **ret, const struct generation_owner *owner, unsigned number,
+                   struct config *config)
+{
+        unsigned n_workers = config->server_workers ? config->server_workers : cpus_usable();
+        size_t n_children = 2 * (size_t)n_workers;
+        struct generation *generation;
+        int r;
+
+        generation = calloc(1, sizeof(*generation) + n_children * sizeof(generation->children[0]));
+        if (!generation)
+                return -ENOMEM;
+        r = board_new(&generation->board, (unsigned)n_children);
+        if (r < 0) {
+                free(generation);
+                return r;
+        }
+        generation->owner = owner;
+        generation->number = number;
+        generation->config = config;
+        generation->n_workers = n_workers;
+        generation->n_children = n_children;
+        for (unsigned i = 0; i < n_children; i++)
+                generation->children[i] =
+                        (struct child){.generation = generation, .host = &owner->host, .slot = i};
+        *ret = generation;
+        return 0;
+}
+
+void generation_free(struct generation *generation)
+{
+        if (!generation)
+                return;
+        (void)sd_event_source_disable_unref(generation->retry);
+        for (size_t i = 0; i < generation->n_children; i++)
+                child_forget(&generation->children[i]);
+        board_free(generation->board);
+        config_free(generation->config);
+        free(generation);
+}
+
+/* -- keeping the number
+ * ------------------------------------------------------------------------------ */
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *data)
+{
+        struct generation *generation = data;
+
+        (void)source;
+        (void)usec;
+        generation->retry = sd_event_source_disable_unref(generation->retry);
+        generation_fill(generation);
+        return 0;
+}
+
+static void retry_later(struct generation *generation)
+{
+        if (generation->retry)
+                return;
+        (void)sd_event_add_time_relative(generation->owner->host.event, &generation->retry,
+                                         CLOCK_MONOTONIC, backoff_usec(generation->failures),
+                                         ACCURACY_USEC, on_retry, generation);
+}
+
+static bool has_worker(const struct generation *generation, unsigned id)
+{
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (generation->children[i].subject.worker_id == id &&
+                    child_lives(&generation->children[i]))
+                        return true;
+        return false;
+}
+
+static struct child *vacant(struct generation *generation)
+{
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (generation->children[i].state == WORKER_EMPTY)
+                        return &generation->children[i];
+        return NULL;
+}
+
+/* Return: 0; -EBUSY when predecessors are still dying, or what fork() said. */
+static int start_worker(struct generation *generation, unsigned id)
+{
+        struct child *child = vacant(generation);
+
+        if (!child)
+                return -EBUSY;
+        child->subject = (struct record_subject){.worker_id = id, .generation = generation->number};
+        return child_spawn(child);
+}
+
+void generation_fill(struct generation *generation)
+{
+        if (generation->phase == GENERATION_DRAINING || generation->retry)
+                return;
+        for (unsigned id = 1; id <= generation->n_workers; id++) {
+                int r = has_worker(generation, id) ? 0 : start_worker(generation, id);
+
+                if (r == 0 || r == -EBUSY)
+                        continue;
+                generation->failures++;
+                report(generation->owner->host.log, EVENT_WORKER_BACKOFF,
+                       &(struct record_subject){.generation = generation->number},
+                       "Worker %u cannot be forked: %s", id, strerror(-r));
+                retry_later(generation);
+                return;
+        }
+}
+
+void generation_stop(struct generation *generation)
+{
+        generation->phase = GENERATION_DRAINING;
+        generation->retry = sd_event_source_disable_unref(generation->retry);
+        for (size_t i = 0; i < generation->n_children; i++)
+                child_event(&generation->children[i], WORKER_STOP);
+}
+
+/* -- what becomes of the children
+ * -------------------------------------------------------------------- */
+
+void generation_child_ready(struct generation *generation)
+{
+        generation->failures = 0;
+        if (generation->phase != GENERATION_STARTING ||
+            generation_serving(generation) < generation->n_workers)
+                return;
+        generation->phase = GENERATION_SERVING;
+        generation->owner->ready(generation->owner->data, generation);
+}
+
+static void back_off(struct generation *generation, const struct child *child)
+{
+        report(generation->owner->host.log, EVENT_WORKER_BACKOFF, &child->subject,
+               "Worker %u (pid %d) ended before it was ready, %u in a row; next try in %llu ms",
+               child->subject.worker_id, child->subject.worker_pid, generation->failures,
+               (unsigned long long)(backoff_usec(generation->failures) / USEC_PER_MSEC));
+        retry_later(generation);
+}
+
+void generation_child_ended(struct generation *generation, const struct child *child)
+{
+        const struct generation_loss loss = {
+                .phase = generation->phase,
+                .older_serves = generation->older_serves,
+                .was_ready = child->was_ready,
+                .config_error = child->end.si_code == CLD_EXITED &&
+                                child->end.si_status == EXIT_CODE_CONFIG,
+                .failures = child->was_ready ? generation->failures : ++generation->failures,
+        };
+        enum generation_verdict verdict = generation_judge(&loss);
+
+        switch (verdict) {
+        case VERDICT_NOTHING:
+                break;
+        case VERDICT_RESPAWN:
+                generation_fill(generation);
+                break;
+        case VERDICT_RESPAWN_LATER:
+                back_off(generation, child);
+                break;
+        case VERDICT_REFUSE:
+        case VERDICT_FAIL_CONFIG:
+        case VERDICT_FAIL:
+                generation->owner->failed(generation->owner->data, generation, verdict, child);
+                break;
+        }
+}
+
+/* -- questions
+ * --------------------------------------------------------------------------------------- */
+
+struct child *generation_find(struct generation *generation, pid_t pid)
+{
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (generation->children[i].state != WORKER_EMPTY &&
+                    generation->children[i].subject.worker_pid == pid)
+                        return &generation->children[i];
+        return NULL;
+}
+
+unsigned generation_serving(const struct generation *generation)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < generation->n_children; i++)
+                n += generation->children[i].state == WORKER_READY;
+        return n;
+}
+
+unsigned generation_processes(const struct generation *generation)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < generation->n_children; i++)
+                n += generation->children[i].state != WORKER_EMPTY;
+        return n;
+}

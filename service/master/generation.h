@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A generation: the workers of one configuration, from their first fork to the death of the last.
+ *
+ * A reload makes a new one beside the old. Keeps itself complete: what dies is replaced, at once or
+ * after a pause.
+ */
+#pragma once
+
+#include "board/board.h"
+#include "config/config.h"
+#include "master/child.h"
+#include "master/supervise.h"
+
+/* Who wants to know what becomes of a generation. */
+struct generation_owner {
+        struct child_host host;
+        void *data;
+        void (*ready)(void *data,
+                      struct generation *generation); /* all of it is ready, for the first time */
+        /* It cannot become ready; @last ended last. @verdict: REFUSE, FAIL or FAIL_CONFIG. */
+        void (*failed)(void *data, struct generation *generation, enum generation_verdict verdict,
+                       const struct child *last);
+};
+
+struct generation {
+        struct generation *next; /* the owner's list */
+        const struct generation_owner *owner;
+        unsigned number;
+        enum generation_phase phase;
+        bool older_serves;
+        struct config *config;
+        struct board *board;
+        unsigned n_workers;
+        unsigned failures; /* ends before ready in a row */
+        sd_event_source *retry;
+        size_t n_children; /* room for the successors of those that are aborted and not dead yet */
+        struct child children[];
+};
+
+/**
+ * generation_new() - a generation without workers yet
+ * @ret:    freed with generation_free(); untouched on failure
+ * @owner:  borrowed
+ * @config: taken over on success
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int generation_new(struct generation **ret, const struct generation_owner *owner, unsigned number,
+                   struct config *config);
+
+/** generation_free() - free one; processes that it still has are not watched any more. Accepts
+ * NULL. */
+void generation_free(struct generation *generation);
+
+/** generation_fill() - start the workers that are missing, unless it drains or waits for a retry.
+ */
+void generation_fill(struct generation *generation);
+
+/** generation_stop() - drain all of it; it is never filled again. */
+void generation_stop(struct generation *generation);
+
+/** generation_find() - the child of a pid, NULL when it has none. */
+struct child *generation_find(struct generation *generation, pid_t pid);
+
+/** generation_serving() - workers that are READY; generation_processes() - processes of any state.
+ */
+unsigned generation_serving(const struct generation *generation);
+unsigned generation_processes(const struct generation *generation);
+
+/* For child.c: one of its children became ready, or ended. */
+void generation_child_ready(struct generation *generation);
+void generation_child_ended(struct generation *generation, const struct child *child);

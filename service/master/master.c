@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The master's life: set-up, one loop in which generations come and go, and the end. */
+#include "master/master.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "app/app.h"
+#include "base/clock.h"
+#include "master/generation.h"
+#include "master/listen.h"
+#include "master/notify.h"
+#include "master/report.h"
+#include "master/status.h"
+#include "master/systemd.h"
+#include "worker/worker.h"
+
+/* How often status, time limits and the log are looked after. */
+#define TICK_USEC     USEC_PER_SEC
+#define ACCURACY_USEC (50 * USEC_PER_MSEC)
+
+/* systemd is told each second that a start, reload or stop goes on; so long it waits for the next
+ * word. */
+#define EXTENSION_USEC (10 * USEC_PER_SEC)
+
+/* The master writes a few events a minute; while the journal is stuck they wait here. */
+#define LOG_BUFFER_SIZE   (256 << 10)
+#define LOG_BLOCK_USEC    (100 * USEC_PER_MSEC)
+#define LAST_RECORDS_USEC USEC_PER_SEC
+
+/* A dying worker's last message must find its owner, so the socket is read before the dead are
+ * buried; both before signals. */
+enum {
+        PRIORITY_NOTIFY = SD_EVENT_PRIORITY_NORMAL - 8,
+        PRIORITY_SIGNAL = SD_EVENT_PRIORITY_NORMAL - 6,
+};
+
+struct master {
+        const struct master_options *options;
+        struct generation_owner owner;
+        struct listeners listeners;
+        struct notify notify;
+        struct manager manager;
+        struct generation *generations; /* all that have processes, newest first */
+        struct generation *serving;     /* NULL: none was ever ready */
+        struct generation *coming;      /* the one that starts; NULL: none */
+        unsigned last_number;
+        bool stopping;
+        bool reload_again; /* asked for while one was going on */
+        struct status_sample sample;
+        sd_event_source *log_output;
+};
+
+static sd_event *loop_of(const struct master *master)
+{
+        return master->owner.host.event;
+}
+
+static struct log *log_of(const struct master *master)
+{
+        return master->owner.host.log;
+}
+
+int master_load_config(struct config **ret, const struct master_options *options,
+                       struct problems *problems)
+{
+        struct config *config = NULL;
+        int r;
+
+        r = config_load(&config, &options->source, problems);
+        if (r < 0)
+                return r;
+        if (options->target)
+                r = app_of_target(config, options->target, problems);
+        if (r == 0)
+                r = apps_check(config, problems);
+        if (r == 0 && config->n_apps == 0)
+                r = problems_add(problems, NULL,
+                                 "no application: add a section [app NAME], or name a TARGET");
+        if (r < 0) {
+                config_free(config);
+                return r;
+        }
+        *ret = config;
+        return 0;
+}
+
+/* -- generations come and go
+ * ------------------------------------------------------------------------- */
+
+/* End the loop; what is still alive dies with the master (PR_SET_PDEATHSIG) or by systemd's hand.
+ */
+static void fail(struct master *master, enum exit_code code, const char *why)
+{
+        manager_failed(EIO, why);
+        (void)sd_event_exit(loop_of(master), (int)code);
+}
+
+static int begin_generation(struct master *master, struct config *config)
+{
+        struct generation *generation;
+        int r;
+
+        r = generation_new(&generation, &master->owner, master->last_number + 1, config);
+        if (r < 0)
+                return r;
+        master->last_number++;
+        generation->older_serves = master->serving != NULL;
+        generation->next = master->generations;
+        master->generations = generation;
+        master->coming = generation;
+        generation_fill(generation);
+        return 0;
+}
+
+/* Free the generations whose last process is gone. */
+static void bury_generations(struct master *master)
+{
+        struct generation **link = &master->generations;
+
+        while (*link) {
+                struct generation *generation = *link;
+
+                if (generation->phase != GENERATION_DRAINING ||
+                    generation_processes(generation) > 0) {
+                        link = &generation->next;
+                        continue;
+                }
+                *link = generation->next;
+                if (generation == master->serving)
+                        master->serving = NULL;
+                generation_free(generation);
+        }
+        if (master->stopping && !master->generations)
+                (void)sd_event_exit(loop_of(master), EXIT_CODE_OK);
+}
+
+/* Where nobody sees the records, a person who typed the command is told where they are. */
+static void announce(const struct master *master)
+{
+        if (!master->options->target || log_is_console(log_of(master)))
+                return;
+        for (size_t i = 0; i < master->listeners.n; i++)
+                (void)printf("Serving %s on %s\n", master->options->target,
+                             master->listeners.list[i].name);
+        (void)printf("Records: journalctl -f -t appsrv\n");
+        (void)fflush(stdout);
+}
+
+static void first_ready(struct master *master, const struct generation *generation)
+{
+        report(log_of(master), EVENT_MASTER_READY, NULL, "Ready: %u workers serve",
+               generation->n_workers);
+        announce(master);
+}
+
+static void reload(struct master *master);
+
+static void on_generation_ready(void *data, struct generation *generation)
+{
+        struct master *master = data;
+        struct generation *older = master->serving;
+
+        master->coming = NULL;
+        master->serving = generation;
+        master->sample = (struct status_sample){0};
+        log_set_level(log_of(master), (int)generation->config->log_level);
+        if (older) {
+                generation_stop(older);
+                report(log_of(master), EVENT_RELOAD_DONE, NULL, "Reloaded: generation %u serves",
+                       generation->number);
+        } else {
+                first_ready(master, generation);
+        }
+        manager_ready(&master->manager, "serving");
+        if (master->reload_again)
+                reload(master);
+}
+
+static void refuse_reload(struct master *master, const char *why)
+{
+        char status[MANAGER_STATUS_MAX];
+
+        (void)snprintf(status, sizeof(status), "serving; reload refused: %.200s", why);
+        manager_ready(&master->manager, status);
+        if (master->reload_again)
+                reload(master);
+}
+
+static void on_generation_failed(void *data, struct generation *generation,
+                                 enum generation_verdict verdict, const struct child *last)
+{
+        struct master *master = data;
+        const char *why = last->said[0] ? last->said : "a worker ended before it was ready";
+        struct record_subject subject = {.generation = generation->number};
+
+        if (verdict == VERDICT_FAIL_CONFIG || verdict == VERDICT_FAIL) {
+                fail(master, verdict == VERDICT_FAIL ? EXIT_CODE_BUG : EXIT_CODE_CONFIG, why);
+                return;
+        }
+        report(log_of(master), EVENT_RELOAD_FAILED, &subject,
+               "Reload failed, generation %u serves on: %s", master->serving->number, why);
+        master->coming = NULL;
+        generation_stop(generation);
+        refuse_reload(master, why);
+}
+
+static void reload(struct master *master)
+{
+        struct problems problems = {0};
+        struct config *config = NULL;
+        int r;
+
+        if (master->stopping)
+                return;
+        master->reload_again = master->coming != NULL;
+        if (master->coming)
+                return;
+
+        manager_reloading(&master->manager);
+        r = master_load_config(&config, master->options, &problems);
+        if (r < 0) {
+                report_problems(log_of(master), &problems);
+                refuse_reload(master, problems.n > 0 ? problems.texts[0] : strerror(-r));
+                problems_free(&problems);
+                return;
+        }
+        problems_free(&problems);
+        report(log_of(master), EVENT_RELOAD_STARTED, NULL, "Reloading as generation %u",
+               master->last_number + 1);
+        r = begin_generation(master, config);
+        if (r < 0) {
+                config_free(config);
+                refuse_reload(master, strerror(-r));
+        }
+}
+
+static void stop(struct master *master)
+{
+        if (master->stopping)
+                return;
+        master->stopping = true;
+        manager_stopping(&master->manager, "stopping: requests that have begun are finished");
+        report(log_of(master), EVENT_MASTER_STOPPING, NULL, "Stopping");
+        for (struct generation *generation = master->generations; generation;
+             generation = generation->next)
+                generation_stop(generation);
+}
+
+/* -- events of the loop
+ * ------------------------------------------------------------------------------ */
+
+static struct child *find_child(const struct master *master, pid_t pid)
+{
+        for (struct generation *generation = master->generations; generation;
+             generation = generation->next) {
+                struct child *child = generation_find(generation, pid);
+
+                if (child)
+                        return child;
+        }
+        return NULL;
+}
+
+static void take_notification(const struct master *master, const struct notification *told)
+{
+        struct child *child = find_child(master, told->pid);
+
+        /* Anybody whom an application let have the path may write here. */
+        if (!child)
+                return;
+        if (told->status)
+                (void)snprintf(child->said, sizeof(child->said), "%s", told->status);
+        if (told->ready)
+                child_event(child, WORKER_TOLD_READY);
+        if (told->beat)
+                child_event(child, WORKER_TOLD_BEAT);
+        if (told->stopping)
+                child_event(child, WORKER_TOLD_STOPPING);
+}
+
+static int on_notification(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+        struct master *master = data;
+        struct notification told;
+
+        (void)source;
+        (void)fd;
+        (void)events;
+        while (notify_receive(&master->notify, &told) > 0)
+                take_notification(master, &told);
+        return 0;
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+        (void)source;
+        (void)info;
+        stop(data);
+        return 0;
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+                            void *data)
+{
+        (void)source;
+        (void)info;
+        reload(data);
+        return 0;
+}
+
+static void update_status(struct master *master)
+{
+        const struct generation *serving = master->serving;
+        struct status_sample now = {.taken_usec = now_usec()};
+        char text[MANAGER_STATUS_MAX];
+
+        if (!serving || master->stopping || master->coming)
+                return;
+        now.log_lost = log_counters(log_of(master)).lost;
+        for (size_t i = 0; i < serving->n_children; i++)
+                if (serving->children[i].state == WORKER_READY)
+                        status_add(&now, board_slot(serving->board, (unsigned)i));
+        if (master->sample.taken_usec > 0) {
+                status_format(text, sizeof(text), &master->sample, &now,
+                              listen_backlog(&master->listeners));
+                manager_status(&master->manager, text);
+        }
+        master->sample = now;
+}
+
+/* Arm a repeating timer again. */
+static int again(sd_event_source *source, uint64_t usec)
+{
+        int r = sd_event_source_set_time_relative(source, usec);
+
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *data)
+{
+        struct master *master = data;
+
+        (void)usec;
+        update_status(master);
+        if (master->coming || master->stopping)
+                manager_extend(EXTENSION_USEC);
+        return again(source, TICK_USEC);
+}
+
+/* The master's own beat: the loop turns, or this would not run, and somebody serves. */
+static int on_beat(sd_event_source *source, uint64_t usec, void *data)
+{
+        struct master *master = data;
+
+        (void)usec;
+        if (!master->serving || master->stopping || generation_serving(master->serving) > 0)
+                manager_beat();
+        return again(source, manager_watchdog_usec() / 2);
+}
+
+static int on_log_output(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+        (void)source;
+        (void)fd;
+        (void)events;
+        (void)data;
+        return 0; /* what is to be done is done after every turn */
+}
+
+/* Ship what the turn produced; while the sink is full, wake up when it is not. */
+static int ship_records(struct master *master)
+{
+        int fd;
+
+        master->log_output = sd_event_source_disable_unref(master->log_output);
+        if (log_ship(log_of(master)) == 0)
+                return 0;
+        fd = log_output_fd(log_of(master));
+        if (fd < 0)
+                return 0; /* the next tick tries again */
+        return sd_event_add_io(loop_of(master), &master->log_output, fd, EPOLLOUT, on_log_output,
+                               master);
+}
+
+static int after_turn(sd_event_source *source, void *data)
+{
+        struct master *master = data;
+
+        (void)source;
+        bury_generations(master);
+        return ship_records(master);
+}
+
+/* -- set-up and end
+ * ---------------------------------------------------------------------------------- */
+
+static int block_signals(void)
+{
+        sigset_t set;
+
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGCHLD);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigaddset(&set, SIGINT);
+        (void)sigaddset(&set, SIGHUP);
+        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
+}
+
+static int add_sources(struct master *master)
+{
+        sd_event *event = loop_of(master);
+        uint64_t watchdog = manager_watchdog_usec();
+        sd_event_source *notify = NULL;
+        int r;
+
+        r = sd_event_add_io(event, &notify, master->notify.fd, EPOLLIN, on_notification, master);
+        if (r >= 0)
+                r = sd_event_source_set_priority(notify, PRIORITY_NOTIFY);
+        if (r >= 0)
+                r = sd_event_source_set_floating(notify, true);
+        (void)sd_event_source_unref(notify);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGTERM, on_stop_signal, master);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, on_stop_signal, master);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGHUP, on_reload_signal, master);
+        if (r >= 0)
+                r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, TICK_USEC,
+                                               ACCURACY_USEC, on_tick, master);
+        if (r >= 0 && watchdog > 0)
+                r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, watchdog / 2,
+                                               ACCURACY_USEC, on_beat, master);
+        return r < 0 ? r : sd_event_add_post(event, NULL, after_turn, master);
+}
+
+static int open_log(struct master *master)
+{
+        const struct log_options options = {
+                .target = master->options->log_target,
+                .level = 6,
+                .buffer_size = LOG_BUFFER_SIZE,
+                .block_usec = LOG_BLOCK_USEC,
+        };
+
+        return log_open(&master->owner.host.log, &options);
+}
+
+/* Return: an exit_code. */
+static int take_sockets(struct master *master)
+{
+        char culprit[LISTEN_NAME_MAX] = "", status[LISTEN_NAME_MAX + 128];
+        struct problems problems = {0};
+        int r;
+
+        r = listen_all(&master->listeners, master->options->listen, master->options->n_listen,
+                       culprit);
+        if (r < 0) {
+                (void)snprintf(status, sizeof(status), "cannot listen on %s: %s", culprit,
+                               r == -EINVAL ? "not PORT, HOST:PORT, [V6]:PORT or unix:PATH"
+                                            : strerror(-r));
+                (void)problems_add(&problems, NULL, "%s", status);
+                report_problems(log_of(master), &problems);
+                problems_free(&problems);
+                manager_failed(-r, status);
+                return r == -EINVAL ? EXIT_CODE_CONFIG : EXIT_CODE_UNAVAILABLE;
+        }
+        for (size_t i = 0; i < master->listeners.n; i++)
+                report_listening(log_of(master), master->listeners.list[i].name);
+        return EXIT_CODE_OK;
+}
+
+/* Return: an exit_code. */
+static int load_first_config(struct master *master)
+{
+        struct problems problems = {0};
+        struct config *config = NULL;
+        int r;
+
+        r = master_load_config(&config, master->options, &problems);
+        if (r < 0) {
+                report_problems(log_of(master), &problems);
+                manager_failed(-r, problems.n > 0 ? problems.texts[0] : strerror(-r));
+                problems_free(&problems);
+                return r == -EINVAL ? EXIT_CODE_CONFIG : EXIT_CODE_BUG;
+        }
+        problems_free(&problems);
+        log_set_level(log_of(master), (int)config->log_level);
+        if (begin_generation(master, config) < 0) {
+                config_free(config);
+                return EXIT_CODE_BUG;
+        }
+        return EXIT_CODE_OK;
+}
+
+/* Return: an exit_code; 0: the first generation is starting. */
+static int set_up(struct master *master)
+{
+        int code, r;
+
+        r = block_signals();
+        if (r == 0)
+                r = open_log(master);
+        if (r == 0)
+                r = sd_event_new(&master->owner.host.event);
+        if (r >= 0)
+                r = notify_listen(&master->notify);
+        if (r >= 0)
+                r = add_sources(master);
+        if (r < 0) {
+                manager_failed(-r, strerror(-r));
+                return EXIT_CODE_BUG;
+        }
+        master->owner.host.notify_path = master->notify.path;
+        code = take_sockets(master);
+        return code != EXIT_CODE_OK ? code : load_first_config(master);
+}
+
+static void tear_down(struct master *master)
+{
+        while (master->generations) {
+                struct generation *generation = master->generations;
+
+                master->generations = generation->next;
+                generation_free(generation);
+        }
+        (void)sd_event_source_disable_unref(master->log_output);
+        (void)sd_event_unref(loop_of(master));
+        notify_close(&master->notify);
+        listen_close(&master->listeners);
+        log_close(log_of(master), LAST_RECORDS_USEC);
+}
+
+int master_run(const struct master_options *options)
+{
+        struct master master = {
+                .options = options,
+                .owner =
+                        {
+                                .ready = on_generation_ready,
+                                .failed = on_generation_failed,
+                        },
+                .notify.fd = -1,
+        };
+        int code;
+
+        master.owner.data = &master;
+        master.owner.host.listeners = &master.listeners;
+        master.owner.host.log_target = options->log_target;
+
+        code = set_up(&master);
+        if (code == EXIT_CODE_OK) {
+                code = sd_event_loop(loop_of(&master));
+                if (code < 0)
+                        code = EXIT_CODE_BUG;
+        }
+        tear_down(&master);
+        return code;
+}

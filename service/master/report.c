@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Events written to the log. What a full log drops is counted there, so results are ignored. */
+#include "master/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define MESSAGE_MAX 1024
+
+static const struct record_subject nobody = {0};
+
+void report(struct log *log, enum event event, const struct record_subject *subject,
+            const char *format, ...)
+{
+        char message[MESSAGE_MAX];
+        struct record record;
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(message, sizeof(message), format, arguments);
+        va_end(arguments);
+        record_event(&record, event, subject ? subject : &nobody);
+        record_string(&record, "MESSAGE", message);
+        (void)log_commit(log, &record);
+}
+
+static void add_cause(struct record *record, const siginfo_t *how, char *text, size_t size)
+{
+        const char *name = how->si_code == CLD_EXITED ? NULL : sigabbrev_np(how->si_status);
+
+        if (how->si_code == CLD_EXITED) {
+                record_number(record, "EXIT_CODE", (unsigned)how->si_status);
+                (void)snprintf(text, size, "exit code %d", how->si_status);
+                return;
+        }
+        record_string(record, "SIGNAL", name ? name : "unknown");
+        (void)snprintf(text, size, "signal %s%s", name ? name : "unknown",
+                       how->si_code == CLD_DUMPED ? ", core dumped" : "");
+}
+
+void report_end(struct log *log, const struct record_subject *subject, const siginfo_t *how,
+                uint64_t age_usec)
+{
+        bool well = how->si_code == CLD_EXITED && how->si_status == 0;
+        struct record record;
+        char cause[64];
+
+        record_event(&record, well ? EVENT_WORKER_EXITED : EVENT_WORKER_DIED, subject);
+        add_cause(&record, how, cause, sizeof(cause));
+        record_number(&record, "AGE_USEC", age_usec);
+        if (well)
+                record_format(&record, "MESSAGE", "Worker %u (pid %d) has ended",
+                              subject->worker_id, subject->worker_pid);
+        else
+                record_format(&record, "MESSAGE", "Worker %u (pid %d) died: %s, %.1f s old",
+                              subject->worker_id, subject->worker_pid, cause,
+                              (double)age_usec / (double)USEC_PER_SEC);
+        (void)log_commit(log, &record);
+}
+
+/* One line a problem. NULL: there is no memory for the list. */
+static char *join(const struct problems *problems)
+{
+        char *text = NULL;
+        size_t size;
+        FILE *stream = open_memstream(&text, &size);
+
+        if (!stream)
+                return NULL;
+        for (size_t i = 0; i < problems->n; i++)
+                (void)fprintf(stream, "%s%s", i > 0 ? "\n" : "", problems->texts[i]);
+        if (fclose(stream) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+void report_problems(struct log *log, const struct problems *problems)
+{
+        const char *first = problems->n > 0 ? problems->texts[0] : "out of memory";
+        size_t more = problems->n + problems->n_lost;
+        _cleanup_free_ char *all = join(problems);
+        struct record record;
+
+        record_event(&record, EVENT_CONFIG_REFUSED, &nobody);
+        if (more > 1)
+                record_format(&record, "MESSAGE", "Configuration refused: %s (and %zu more)", first,
+                              more - 1);
+        else
+                record_format(&record, "MESSAGE", "Configuration refused: %s", first);
+        record_string(&record, "PROBLEMS", all);
+        (void)log_commit(log, &record);
+}
+
+void report_listening(struct log *log, const char *address)
+{
+        struct record record;
+
+        record_event(&record, EVENT_LISTENING, &nobody);
+        record_string(&record, "ADDRESS", address);
+        record_format(&record, "MESSAGE", "Listening on %s", address);
+        (void)log_commit(log, &record);
+}

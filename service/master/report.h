@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The master's events as records: what is told of workers, generations and the configuration, each
+ * in one place. */
+#pragma once
+
+#include <signal.h>
+
+#include "config/problems.h"
+#include "log/events.h"
+#include "log/log.h"
+
+/* An event about @subject (NULL: about the service) with nothing but its message, printf-like. */
+void report(struct log *log, enum event event, const struct record_subject *subject,
+            const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/** report_end() - a worker ended: worker-exited when it ended well, else worker-died with SIGNAL or
+ * EXIT_CODE. */
+void report_end(struct log *log, const struct record_subject *subject, const siginfo_t *how,
+                uint64_t age_usec);
+
+/** report_problems() - config-refused with all problems. */
+void report_problems(struct log *log, const struct problems *problems);
+
+/** report_listening() - one address. */
+void report_listening(struct log *log, const char *address);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A worker's first steps: it sheds what belongs to the master and takes on what makes it a worker.
+ */
+#include "master/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* The unit has 100 for the master; so the kernel takes a worker first when memory runs out. */
+#define OOM_SCORE_ADJUST "300"
+
+/* sd-event blocked them for its signalfd. */
+static void reset_signals(void)
+{
+        sigset_t none;
+
+        (void)sigemptyset(&none);
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int compare_descriptors(const void *a, const void *b)
+{
+        const int *first = a, *second = b;
+
+        return (*first > *second) - (*first < *second);
+}
+
+/* The loop, the notify socket and the pidfds of the master must not live on in a worker. */
+static int close_all_but(const int *keep, size_t n)
+{
+        unsigned from = STDERR_FILENO + 1;
+        _cleanup_free_ int *sorted = calloc(n + 1, sizeof(*sorted));
+
+        if (!sorted)
+                return -ENOMEM;
+        memcpy(sorted, keep, n * sizeof(*sorted));
+        qsort(sorted, n, sizeof(*sorted), compare_descriptors);
+        for (size_t i = 0; i < n; i++) {
+                if ((unsigned)sorted[i] > from && close_range(from, (unsigned)sorted[i] - 1, 0) < 0)
+                        return -errno;
+                from = (unsigned)sorted[i] + 1;
+        }
+        return close_range(from, ~0U, 0) < 0 ? -errno : 0;
+}
+
+/* Raising one's own score needs no privilege. */
+static void raise_oom_score(void)
+{
+        _cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+        if (fd >= 0 && write(fd, OOM_SCORE_ADJUST, strlen(OOM_SCORE_ADJUST)) < 0)
+                return; /* then the kernel chooses by size alone */
+}
+
+/* sd_notify(3) in an application must reach the master and never systemd, which takes only the main
+ * process's word. */
+static int set_environment(const struct worker_options *options)
+{
+        char pid[24], usec[24];
+
+        (void)snprintf(pid, sizeof(pid), "%d", getpid());
+        (void)snprintf(usec, sizeof(usec), "%" PRIu64, options->config->server_watchdog);
+        if (setenv("NOTIFY_SOCKET", options->notify_path, 1) < 0 ||
+            setenv("WATCHDOG_PID", pid, 1) < 0 || setenv("WATCHDOG_USEC", usec, 1) < 0)
+                return -errno;
+        (void)unsetenv("LISTEN_PID");
+        (void)unsetenv("LISTEN_FDS");
+        (void)unsetenv("LISTEN_FDNAMES");
+        return 0;
+}
+
+static int become_worker(const struct worker_options *options, struct log *master_log, pid_t master)
+{
+        char name[16];
+
+        reset_signals();
+        /* A worker without its master drains and ends; where the master was faster, it is dead
+         * already. */
+        if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != master)
+                return EXIT_CODE_BUG;
+        (void)snprintf(name, sizeof(name), "appsrv-w%u", options->subject.worker_id);
+        (void)prctl(PR_SET_NAME, name);
+        log_abandon(master_log);
+        if (close_all_but(options->listeners, options->n_listeners) < 0 ||
+            set_environment(options) < 0)
+                return EXIT_CODE_BUG;
+        raise_oom_score();
+        return worker_run(options);
+}
+
+pid_t spawn_worker(const struct worker_options *options, struct log *master_log)
+{
+        pid_t master = getpid();
+        pid_t pid = fork();
+
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                _exit(become_worker(options, master_log, master));
+        return pid;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From one process to two: everything between fork() and the worker's own life. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "log/log.h"
+#include "worker/worker.h"
+
+/**
+ * spawn_worker() - fork a worker and let it live
+ * @options:    what it inherits
+ * @master_log: the master's log, which the child gives up
+ *
+ * Returns in the master only: the worker's pid, or a negative errno.
+ */
+pid_t spawn_worker(const struct worker_options *options, struct log *master_log);

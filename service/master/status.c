@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The status line out of two samples of the board. */
+#include "master/status.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* 20 digits with a comma after each three. */
+#define GROUPED_MAX 32
+
+static uint64_t read_counter(const _Atomic uint64_t *counter)
+{
+        return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void status_add(struct status_sample *sample, const struct board_slot *slot)
+{
+        sample->workers++;
+        sample->busy += atomic_load_explicit(&slot->busy, memory_order_relaxed) > 0;
+        sample->requests += read_counter(&slot->requests);
+        sample->log_lost += read_counter(&slot->log_lost);
+        for (size_t i = 0; i < BOARD_LATENCY_BUCKETS; i++)
+                sample->latency[i] += read_counter(&slot->latency[i]);
+}
+
+static uint64_t increase(uint64_t before, uint64_t now)
+{
+        return now >= before ? now - before : now;
+}
+
+static char *grouped(uint64_t number, char text[static GROUPED_MAX])
+{
+        char digits[GROUPED_MAX];
+        size_t n = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number);
+        char *to = text;
+
+        for (size_t i = 0; i < n; i++) {
+                if (i > 0 && (n - i) % 3 == 0)
+                        *to++ = ',';
+                *to++ = digits[i];
+        }
+        *to = '\0';
+        return text;
+}
+
+static uint64_t rate(const struct status_sample *before, const struct status_sample *now)
+{
+        uint64_t requests = increase(before->requests, now->requests);
+        uint64_t usec = increase(before->taken_usec, now->taken_usec);
+
+        return usec == 0 ? 0 : (requests * USEC_PER_SEC + usec / 2) / usec;
+}
+
+static uint64_t p99_usec(const struct status_sample *before, const struct status_sample *now)
+{
+        uint64_t buckets[BOARD_LATENCY_BUCKETS];
+
+        for (size_t i = 0; i < BOARD_LATENCY_BUCKETS; i++)
+                buckets[i] = increase(before->latency[i], now->latency[i]);
+        return board_percentile(buckets, 0.99);
+}
+
+/* Nothing was answered in between: there is no latency to tell. */
+static void format_latency(char *text, size_t size, uint64_t usec)
+{
+        if (usec == 0)
+                text[0] = '\0';
+        else if (usec < USEC_PER_MSEC)
+                (void)snprintf(text, size, ", p99 %" PRIu64 " us", usec);
+        else
+                (void)snprintf(text, size, ", p99 %" PRIu64 " ms",
+                               (usec + USEC_PER_MSEC / 2) / USEC_PER_MSEC);
+}
+
+void status_format(char *text, size_t size, const struct status_sample *before,
+                   const struct status_sample *now, uint64_t backlog)
+{
+        char requests[GROUPED_MAX], waiting[GROUPED_MAX], lost[GROUPED_MAX], latency[64];
+        bool whole = now->log_lost == 0;
+
+        format_latency(latency, sizeof(latency), p99_usec(before, now));
+        (void)snprintf(text, size, "%u worker%s (%u busy), %s req/s%s, backlog %s, log%s %s%s",
+                       now->workers, now->workers == 1 ? "" : "s", now->busy,
+                       grouped(rate(before, now), requests), latency, grouped(backlog, waiting),
+                       whole ? "" : ":", whole ? "ok" : grouped(now->log_lost, lost),
+                       whole ? "" : " lost");
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one line that `systemctl status` shows: workers, load, latency, backlog, log. Pure but for
+ * reading the board. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "board/board.h"
+
+/* The sums over all workers at one moment. */
+struct status_sample {
+        uint64_t taken_usec;
+        unsigned workers; /* that serve */
+        unsigned busy;    /* of these, with an application thread at work */
+        uint64_t requests;
+        uint64_t log_lost;
+        uint64_t latency[BOARD_LATENCY_BUCKETS];
+};
+
+/** status_add() - add a serving worker's numbers. */
+void status_add(struct status_sample *sample, const struct board_slot *slot);
+
+/**
+ * status_format() - "4 workers (1 busy), 1,234 req/s, p99 8 ms, backlog 0, log ok"
+ *
+ * Rates are those between the two samples; numbers that went back, as those of a replaced worker
+ * do, count from zero.
+ */
+void status_format(char *text, size_t size, const struct status_sample *before,
+                   const struct status_sample *now, uint64_t backlog);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The life of a worker as one table: rows are states, columns are events. */
+#include "master/supervise.h"
+
+#define BACKOFF_FIRST_USEC ((uint64_t)100000)
+#define BACKOFF_MAX_USEC   ((uint64_t)10000000)
+
+static const struct worker_step table[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
+        {
+                [WORKER_EMPTY] =
+                        {
+                                [WORKER_SPAWNED] = {WORKER_STARTING, ACT_AWAIT_READY},
+                                [WORKER_TOLD_READY] = {WORKER_EMPTY, ACT_BUG},
+                                [WORKER_TOLD_BEAT] = {WORKER_EMPTY, ACT_BUG},
+                                [WORKER_TOLD_STOPPING] = {WORKER_EMPTY, ACT_BUG},
+                                [WORKER_SILENT] = {WORKER_EMPTY, ACT_BUG},
+                                [WORKER_OVERDUE] = {WORKER_EMPTY, ACT_BUG},
+                                [WORKER_STOP] = {WORKER_EMPTY, ACT_NOTHING},
+                                [WORKER_EXITED] = {WORKER_EMPTY, ACT_BUG},
+                        },
+                [WORKER_STARTING] =
+                        {
+                                [WORKER_SPAWNED] = {WORKER_STARTING, ACT_BUG},
+                                [WORKER_TOLD_READY] = {WORKER_READY, ACT_SERVE},
+                                [WORKER_TOLD_BEAT] = {WORKER_STARTING, ACT_NOTHING},
+                                [WORKER_TOLD_STOPPING] = {WORKER_DRAINING, ACT_AWAIT_DRAIN},
+                                [WORKER_SILENT] = {WORKER_ABORTED, ACT_ABORT},
+                                [WORKER_OVERDUE] = {WORKER_STARTING, ACT_BUG},
+                                /* It serves nobody, so there is nothing to wait for. */
+                                [WORKER_STOP] = {WORKER_DRAINING, ACT_KILL},
+                                [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
+                        },
+                [WORKER_READY] =
+                        {
+                                [WORKER_SPAWNED] = {WORKER_READY, ACT_BUG},
+                                [WORKER_TOLD_READY] = {WORKER_READY, ACT_NOTHING},
+                                [WORKER_TOLD_BEAT] = {WORKER_READY, ACT_AWAIT_BEAT},
+                                [WORKER_TOLD_STOPPING] = {WORKER_DRAINING, ACT_AWAIT_DRAIN},
+                                [WORKER_SILENT] = {WORKER_ABORTED, ACT_ABORT},
+                                [WORKER_OVERDUE] = {WORKER_READY, ACT_BUG},
+                                [WORKER_STOP] = {WORKER_DRAINING, ACT_DRAIN},
+                                [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
+                        },
+                [WORKER_DRAINING] =
+                        {
+                                [WORKER_SPAWNED] = {WORKER_DRAINING, ACT_BUG},
+                                [WORKER_TOLD_READY] = {WORKER_DRAINING, ACT_NOTHING},
+                                [WORKER_TOLD_BEAT] = {WORKER_DRAINING, ACT_AWAIT_BEAT},
+                                [WORKER_TOLD_STOPPING] = {WORKER_DRAINING, ACT_NOTHING},
+                                [WORKER_SILENT] = {WORKER_ABORTED, ACT_ABORT},
+                                [WORKER_OVERDUE] = {WORKER_ABORTED, ACT_KILL},
+                                [WORKER_STOP] = {WORKER_DRAINING, ACT_NOTHING},
+                                [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
+                        },
+                [WORKER_ABORTED] =
+                        {
+                                [WORKER_SPAWNED] = {WORKER_ABORTED, ACT_BUG},
+                                [WORKER_TOLD_READY] = {WORKER_ABORTED, ACT_NOTHING},
+                                [WORKER_TOLD_BEAT] = {WORKER_ABORTED, ACT_NOTHING},
+                                [WORKER_TOLD_STOPPING] = {WORKER_ABORTED, ACT_NOTHING},
+                                [WORKER_SILENT] = {WORKER_ABORTED, ACT_KILL},
+                                [WORKER_OVERDUE] = {WORKER_ABORTED, ACT_KILL},
+                                [WORKER_STOP] = {WORKER_ABORTED, ACT_NOTHING},
+                                [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
+                        },
+};
+
+static const char *const state_names[WORKER_STATES_MAX] = {
+        [WORKER_EMPTY] = "empty",       [WORKER_STARTING] = "starting", [WORKER_READY] = "ready",
+        [WORKER_DRAINING] = "draining", [WORKER_ABORTED] = "aborted",
+};
+
+struct worker_step worker_step(enum worker_state state, enum worker_event event)
+{
+        return table[state][event];
+}
+
+const char *worker_state_name(enum worker_state state)
+{
+        return state_names[state];
+}
+
+uint64_t backoff_usec(unsigned failures)
+{
+        uint64_t usec = BACKOFF_FIRST_USEC;
+
+        while (failures > 1 && usec < BACKOFF_MAX_USEC) {
+                usec *= 2;
+                failures--;
+        }
+        return usec < BACKOFF_MAX_USEC ? usec : BACKOFF_MAX_USEC;
+}
+
+enum generation_verdict generation_judge(const struct generation_loss *loss)
+{
+        if (loss->phase == GENERATION_DRAINING)
+                return VERDICT_NOTHING;
+        if (loss->was_ready)
+                return VERDICT_RESPAWN;
+        if (loss->phase == GENERATION_SERVING)
+                return VERDICT_RESPAWN_LATER;
+        if (loss->older_serves)
+                return VERDICT_REFUSE;
+        if (loss->config_error)
+                return VERDICT_FAIL_CONFIG;
+        return loss->failures >= START_FAILURES_MAX ? VERDICT_FAIL : VERDICT_RESPAWN_LATER;
+}

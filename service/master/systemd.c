@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sd_notify(3) messages. A failure to tell systemd cannot be told to anybody, so results are
+ * ignored. */
+#include "master/systemd.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
+
+static void remember(struct manager *manager, const char *status)
+{
+        (void)snprintf(manager->status, sizeof(manager->status), "%s", status);
+}
+
+/* WATCHDOG=1 comes along: the first beat must not wait for the first half of the interval (puma
+ * issue 3675). */
+void manager_ready(struct manager *manager, const char *status)
+{
+        remember(manager, status);
+        (void)sd_notifyf(0, "READY=1\nSTATUS=%s\nWATCHDOG=1", manager->status);
+}
+
+void manager_stopping(struct manager *manager, const char *status)
+{
+        remember(manager, status);
+        (void)sd_notifyf(0, "STOPPING=1\nSTATUS=%s", manager->status);
+}
+
+/* Type=notify-reload (253) takes RELOADING=1 only with the time of it in the same message. */
+void manager_reloading(struct manager *manager)
+{
+        remember(manager, "reloading");
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading",
+                         now_usec());
+}
+
+void manager_status(struct manager *manager, const char *status)
+{
+        if (strcmp(manager->status, status) == 0)
+                return;
+        remember(manager, status);
+        (void)sd_notifyf(0, "STATUS=%s", manager->status);
+}
+
+void manager_extend(uint64_t usec)
+{
+        (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec);
+}
+
+void manager_failed(int error, const char *status)
+{
+        (void)sd_notifyf(0, "ERRNO=%d\nSTATUS=%s", error, status);
+}
+
+uint64_t manager_watchdog_usec(void)
+{
+        uint64_t usec = 0;
+
+        return sd_watchdog_enabled(0, &usec) > 0 ? usec : 0;
+}
+
+void manager_beat(void)
+{
+        (void)sd_notify(0, "WATCHDOG=1");
+}
