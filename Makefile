@@ -109,7 +109,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(CORE))
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -rdynamic -o $@ $^ $(LIBS)
 
 # -- generated from the tables --------------------------------------------------------------------------
-$(B)/generate: packaging/generate.c $(TABLES) $(B)/flags
+$(B)/generate: packaging/generate.c service/config/comment.h $(TABLES) $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(DEFINES) $(INCLUDES) -std=gnu17 $(WARN) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
@@ -211,7 +211,7 @@ fuzz:                                   ## libFuzzer programs, FUZZ_SECONDS each
 # -- shipping -------------------------------------------------------------------------------------------
 install: all                            ## into $(DESTDIR)$(prefix)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(bindir)/appsrv
-	install -D -m 0644 $(B)/welcome.so $(DESTDIR)$(plugindir)/welcome.so
+	install -D -m 0755 $(B)/welcome.so $(DESTDIR)$(plugindir)/welcome.so
 	install -D -m 0644 -t $(DESTDIR)$(includedir)/appsrv include/appsrv/*.h
 	install -D -m 0644 $(B)/appsrv.pc $(DESTDIR)$(pkgconfigdir)/appsrv.pc
 	install -D -m 0644 $(B)/appsrv.ini $(DESTDIR)$(sysconfdir)/appsrv/appsrv.ini
@@ -224,8 +224,10 @@ install: all                            ## into $(DESTDIR)$(prefix)
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples units/appsrv.service.d/*.conf
 
 deb:                                    ## the Debian packages, into build/deb/
+	@$(MAKE) --no-print-directory setup GROUPS="build package"
 	@packaging/build-deb
 rpm:                                    ## the RPM packages, into build/rpm/
+	@$(MAKE) --no-print-directory setup GROUPS="build package"
 	@packaging/build-rpm
 
 clean:                                  ## remove build/

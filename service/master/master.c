@@ -140,6 +140,26 @@ static void bury_generations(struct master *master)
                 (void)sd_event_exit(loop_of(master), EXIT_CODE_OK);
 }
 
+static void update_status(struct master *master)
+{
+        const struct generation *serving = master->serving;
+        struct status_sample now = {.taken_usec = now_usec()};
+        char text[MANAGER_STATUS_MAX];
+
+        if (!serving || master->stopping || master->coming)
+                return;
+        now.log_lost = log_counters(log_of(master)).lost;
+        for (size_t i = 0; i < serving->n_children; i++)
+                if (serving->children[i].state == WORKER_READY)
+                        status_add(&now, board_slot(serving->board, (unsigned)i));
+        if (master->sample.taken_usec > 0) {
+                status_format(text, sizeof(text), &master->sample, &now,
+                              listen_backlog(&master->listeners));
+                manager_status(&master->manager, text);
+        }
+        master->sample = now;
+}
+
 /* Where nobody sees the records, a person who typed the command is told where they are. */
 static void announce(const struct master *master)
 {
@@ -178,6 +198,7 @@ static void on_generation_ready(void *data, struct generation *generation)
                 first_ready(master, generation);
         }
         manager_ready(&master->manager, "serving");
+        update_status(master);
         if (master->reload_again)
                 reload(master);
 }
@@ -312,26 +333,6 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         (void)info;
         reload(data);
         return 0;
-}
-
-static void update_status(struct master *master)
-{
-        const struct generation *serving = master->serving;
-        struct status_sample now = {.taken_usec = now_usec()};
-        char text[MANAGER_STATUS_MAX];
-
-        if (!serving || master->stopping || master->coming)
-                return;
-        now.log_lost = log_counters(log_of(master)).lost;
-        for (size_t i = 0; i < serving->n_children; i++)
-                if (serving->children[i].state == WORKER_READY)
-                        status_add(&now, board_slot(serving->board, (unsigned)i));
-        if (master->sample.taken_usec > 0) {
-                status_format(text, sizeof(text), &master->sample, &now,
-                              listen_backlog(&master->listeners));
-                manager_status(&master->manager, text);
-        }
-        master->sample = now;
 }
 
 /* Arm a repeating timer again. */

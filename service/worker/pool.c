@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -121,20 +120,16 @@ static void *application_thread(void *data)
         return NULL;
 }
 
-/* Signals are for the loop thread, which reads them from a descriptor. */
 static int start_threads(struct pool *pool, unsigned threads)
 {
-        sigset_t all, before;
         int r = 0;
 
-        (void)sigfillset(&all);
-        r = pthread_sigmask(SIG_SETMASK, &all, &before);
         while (r == 0 && pool->n_threads < threads) {
-                r = pthread_create(&pool->threads[pool->n_threads], NULL, application_thread, pool);
+                r = pthread_create(&pool->threads[pool->n_threads], NULL, application_thread,
+                                   pool);
                 if (r == 0)
                         pool->n_threads++;
         }
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
         return -r;
 }
 

@@ -27,7 +27,7 @@ struct job {
 };
 
 /**
- * pool_new() - start the threads; they have all signals blocked
+ * pool_new() - start the threads; they inherit the signal mask of the caller
  * @ret:  the pool; ended with pool_free(). Untouched on failure.
  * @slot: where the numbers of busy threads and of waiting jobs are kept up; borrowed
  *

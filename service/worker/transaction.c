@@ -124,7 +124,10 @@ static bool make_room(struct transaction *transaction, size_t size)
 static bool drop(struct transaction *transaction, size_t size)
 {
         transaction->body_dropped += size;
-        return transaction->body_dropped <= BODY_DROP_MAX;
+        if (transaction->body_dropped <= BODY_DROP_MAX)
+                return true;
+        transaction_refuse(transaction, 413, "body too large", true);
+        return false;
 }
 
 bool transaction_body(struct transaction *transaction, const void *data, size_t size)
@@ -238,9 +241,7 @@ void transaction_end(struct transaction *transaction, enum outcome outcome)
 {
         if (!transaction)
                 return;
-        if (outcome == OUTCOME_OK && transaction->refused)
-                outcome = OUTCOME_REJECTED;
-        write_record(transaction, outcome, &transaction->arena);
+        write_record(transaction, transaction->refused ? OUTCOME_REJECTED : outcome, &transaction->arena);
         arena_free(&transaction->arena);
         free(transaction->body);
         free(transaction);

@@ -110,6 +110,6 @@ void transaction_give_up(const struct transaction *transaction);
 
 /**
  * transaction_end() - write the access record, count, free. Accepts NULL.
- * @outcome: how it ended on the wire; a refusal stays a refusal unless the client left
+ * @outcome: how it ended on the wire; a refusal stays a refusal however it ended
  */
 void transaction_end(struct transaction *transaction, enum outcome outcome);

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What requests get: heads judged, bodies gathered, routes found, responses framed."""
+import pytest
+
+from lib.client import Connection, Load
+
+OK = b"HTTP/1.1 200 "
+
+REFUSED = [
+    ("no-host", b"GET / HTTP/1.1\r\n\r\n", 400),
+    ("two-hosts", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    ("bad-host", b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+    ("two-lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\nhello", 400),
+    ("same-lengths", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 400),
+    ("length-list", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nhello", 400),
+    ("length-sign", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello", 400),
+    ("length-and-chunked",
+     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG", 400),
+    ("two-codings",
+     b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("chunked-in-1.0", b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("connect", b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    ("expectation", b"POST / HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nContent-Length: 1\r\n\r\nx", 417),
+    ("fragment", b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("nul-escape", b"GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("long-line", b"GET /" + b"a" * 8200 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    ("longer-than-the-pool", b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    ("many-fields", b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: 1\r\n" * 100 + b"\r\n", 431),
+    ("long-field", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 8200 + b"\r\n\r\n", 431),
+    ("field-longer-than-the-pool", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 200_000 + b"\r\n\r\n", 431),
+    ("announced-too-large", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10485761\r\n\r\n", 413),
+]
+
+
+@pytest.mark.parametrize("raw, status", [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_refused_with_one_record_and_closed(server, raw, status):
+    before = len(server.lines("rejected"))
+    answer = server.exchange(raw)
+    if len(raw) < 100_000:  # the reset that ends a larger one may overtake the answer
+        assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:300]
+    line = server.wait_for_line("rejected", after=before)
+    assert f" {status} " in line
+    assert len(server.lines("rejected")) == before + 1
+
+
+def test_one_record_for_a_request_with_an_id(server):
+    answer = server.ask("/?one=record")
+    assert answer.status == 200
+    server.wait_for_line(answer.request_id)
+    assert len(server.lines("one=record")) == 1
+
+
+def test_ids_are_unique(server):
+    ids = {server.ask("/").request_id for _ in range(50)}
+    assert len(ids) == 50 and all(len(id) == 32 for id in ids)
+
+
+def test_keep_alive_serves_pipelined_requests_in_order(server):
+    request = b"GET /echo?n=%d HTTP/1.1\r\nHost: a\r\n%s\r\n"
+    answer = server.exchange(b"".join(request % (n, b"Connection: close\r\n" if n == 9 else b"") for n in range(10)))
+    assert answer.count(OK) == 10
+    assert [answer.index(b"n=%d" % n) for n in range(10)] == sorted(answer.index(b"n=%d" % n) for n in range(10))
+
+
+def test_body_arrives_whole_in_pieces_and_in_chunks(server):
+    body = bytes(range(256)) * 2000
+    assert body in server.ask("/echo", method="POST", body=body).body
+    with server.connect() as connection:
+        connection.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for start in range(0, len(body), 10_000):
+            piece = body[start:start + 10_000]
+            connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        connection.send(b"0\r\n\r\n")
+        assert body in connection.receive().body
+
+
+def test_continue_is_sent_before_the_body_is(server):
+    with server.connect() as connection:
+        connection.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        assert connection._until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        connection.send(b"hello")
+        assert b"hello" in connection.receive().body
+
+
+def test_too_large_is_said_instead_of_continue(server):
+    answer = server.exchange(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 99999999999\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_chunked_body_over_the_limit(start):
+    with start("[server]\nworkers = 1\n[http]\nlimit_request_body = 1k\n") as server:
+        chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        assert server.exchange(head + chunk + b"0\r\n\r\n").startswith(OK)
+        assert server.exchange(head + chunk * 2 + b"0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+        server.exchange(head + chunk * 3000)
+        server.wait_for_line(" 413 ", after=1)
+
+
+def test_head_and_http_1_0(server):
+    with server.connect() as connection:
+        length = connection.ask("/", method="HEAD").headers["content-length"]
+        assert int(length) == len(connection.ask("/").body)
+    assert server.exchange(b"GET / HTTP/1.0\r\n\r\n").startswith(OK)
+
+
+def test_failing_handlers_are_a_500_with_a_record(server):
+    for target in ("/fail", "/silent"):
+        answer = server.ask(target)
+        assert answer.status == 500
+        server.wait_for_line(answer.request_id, "500")
+
+
+def test_application_headers_are_checked(server):
+    assert server.ask("/header?name=X-A&value=b").headers["x-a"] == "b"
+    assert server.ask("/header?name=X-A&value=b%0d%0aX-B:c").status == 500
+    assert server.ask("/header?name=Content-Length&value=0").status == 500
+
+
+def test_large_response(server):
+    assert len(server.ask("/large?bytes=20000000").body) == 20_000_000
+
+
+def test_target_in_the_record_cannot_forge_a_line(server):
+    server.exchange(b"GET /a%0a%0aMESSAGE=forged\\\x7f\xff HTTP/1.1\r\nHost: a\r\n\r\n")
+    line = server.wait_for_line("MESSAGE=forged")
+    assert "\\xff" in line and "\\x7f" in line
+    assert not [line for line in server.output().splitlines() if line.startswith("MESSAGE=")]
+
+
+def test_slow_head_is_cut_and_recorded(start):
+    with start("[server]\nworkers = 1\n[http]\nheader_timeout = 1s\n") as server, server.connect(timeout=10) as slow:
+        slow.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n")
+        assert slow.rest() == b""
+        assert "timeout" in server.wait_for_line("/slow")
+
+
+def test_idle_connection_is_closed(start):
+    with start("[server]\nworkers = 1\n[http]\nkeepalive = 1s\n") as server, server.connect(timeout=10) as idle:
+        assert idle.ask("/").status == 200
+        assert idle.rest() == b""
+
+
+def test_client_that_leaves_is_recorded(server):
+    with server.connect() as connection:
+        connection.send(b"POST /left HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+    assert "client-abort" in server.wait_for_line("/left")
+
+
+def test_applications_are_found_by_their_mounts(start, build):
+    probe = build.application("probe")
+    config = "[server]\nworkers = 1\n" + "".join(
+        f"[app {name}]\ntype = native\npath = {probe}\nmount = {mount}\n"
+        for name, mount in (("one", "/one"), ("deep", "/one/deep")))
+    with start(config) as server, Connection(server.address) as connection:
+        assert connection.ask("/one/echo").status == 200
+        assert connection.ask("/one/deep/echo").status == 200
+        assert connection.ask("/onerous").status == 404
+        assert connection.ask("/").status == 404
+        server.wait_for_line("/one/deep/echo", "APP=deep")
+        server.wait_for_line("/one/echo", "APP=one")
+
+
+def test_non_concurrent_application_is_never_entered_twice(start):
+    with start("[server]\nworkers = 1\nthreads = 4\n", application="serial") as server:
+        load = Load(server, threads=8, keep_alive=True, count=400, target="/")
+        with load:
+            load.finish()
+        assert not load.failed, load.failed[:3]
