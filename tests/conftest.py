@@ -88,7 +88,7 @@ def pytest_runtest_makereport(item, call):
     # a machine that cannot run containers skips; what a container then does wrong fails
     if call.excinfo is not None and call.excinfo.errisinstance(Unavailable):
         report.outcome = "skipped"
-        report.longrepr = (str(item.path), 0, f"Skipped: {call.excinfo.value}")
+        report.longrepr = (__file__, 0, f"Skipped: {call.excinfo.value}")
     if report.failed:
         for name, fixture in getattr(item, "funcargs", {}).items():
             if hasattr(fixture, "report"):

@@ -28,7 +28,7 @@ exec chroot "$2/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=
 # the example is built as a user would, with what the development package installs
 BUILD_DEB = """
 cd /mnt/appsrv
-DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=2" make deb
+DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=2" packaging/build-deb
 make -j2 build/default/tests/apps/probe.so
 dpkg --force-depends -i build/deb/libappsrv-dev_*.deb
 mkdir /mnt/out
@@ -38,9 +38,17 @@ cp build/deb/*.deb build/deb/*.changes build/default/tests/apps/*.so /mnt/out
 
 BUILD_RPM = """
 cd /mnt/appsrv
-make rpm
+packaging/build-rpm
 mkdir /mnt/out
 cp build/rpm/*.rpm /mnt/out
+"""
+
+
+UNIT_TESTS = """
+cd /mnt/appsrv
+make -j2 WERROR=1 test-programs
+make WERROR=1 unit
+mkdir /mnt/out
 """
 
 
@@ -78,8 +86,13 @@ def rpms(suite="bookworm"):
     return built(suite, "rpm", BUILD_RPM)
 
 
-def built(suite, kind, commands):
-    key = digest(sources(INGREDIENTS), commands)
+def run_unit_tests(suite):
+    """Compiles all with the compiler and the libraries of a suite, and runs the unit tests there."""
+    built(suite, "unit", UNIT_TESTS, ("tests/unit",))
+
+
+def built(suite, kind, commands, more_ingredients=()):
+    key = digest(sources(INGREDIENTS + more_ingredients), commands)
     path = TOP / "build" / "packages" / f"{suite}-{kind}-{key}"
     path.parent.mkdir(parents=True, exist_ok=True)
     lower = roots.root(suite, "build")

@@ -38,7 +38,9 @@ def test_first_requests_start_the_service_and_are_answered(fresh_service):
 
 def test_service_tells_systemd_its_status(fresh_service):
     fresh_service.begin()
-    assert "worker" in fresh_service.container.property("appsrv.service", "StatusText")
+    # told at most once a second
+    wait_until(lambda: re.match(r"\d+ workers? \(", fresh_service.container.property("appsrv.service", "StatusText")), 10,
+               "the status counts the workers")
 
 
 def test_welcome_application_gives_way_to_a_configured_one(fresh_service):
