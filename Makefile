@@ -184,9 +184,9 @@ format:                                 ## clang-format in place
 format-check:
 	@clang-format --dry-run -Werror $(SOURCES) && echo "  OK	format"
 
-tidy:                                   ## clang-tidy
+tidy: $(B)/flags                        ## clang-tidy
 	@echo $(wildcard service/*.c service/*/*.c) | xargs -n 4 -P 2 sh -c 'clang-tidy --quiet \
-	   --warnings-as-errors="*" "$$@" -- $(subst ",\",$(subst ','\'',$(ALL_CPPFLAGS))) -std=gnu17 2>&1 | \
+	   --warnings-as-errors="*" "$$@" -- -std=gnu17 $$(grep "^-[DI]" $(B)/flags | tr -d "\047") 2>&1 | \
 	   { ! grep -E "(warning|error):" -A 6; }' tidy && echo "  OK	clang-tidy"
 
 cppcheck:                               ## cppcheck

@@ -125,8 +125,7 @@ static int start_threads(struct pool *pool, unsigned threads)
         int r = 0;
 
         while (r == 0 && pool->n_threads < threads) {
-                r = pthread_create(&pool->threads[pool->n_threads], NULL, application_thread,
-                                   pool);
+                r = pthread_create(&pool->threads[pool->n_threads], NULL, application_thread, pool);
                 if (r == 0)
                         pool->n_threads++;
         }

@@ -241,7 +241,8 @@ void transaction_end(struct transaction *transaction, enum outcome outcome)
 {
         if (!transaction)
                 return;
-        write_record(transaction, transaction->refused ? OUTCOME_REJECTED : outcome, &transaction->arena);
+        write_record(transaction, transaction->refused ? OUTCOME_REJECTED : outcome,
+                     &transaction->arena);
         arena_free(&transaction->arena);
         free(transaction->body);
         free(transaction);

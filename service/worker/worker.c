@@ -158,7 +158,7 @@ static int start_apps(struct worker *worker)
         struct service *service = &worker->service;
         size_t n = config->n_apps ? config->n_apps : 1;
 
-        service->apps = calloc(n, sizeof(service->apps[0]));
+        service->apps = calloc(n, sizeof(struct app *));
         service->lanes = calloc(n, sizeof(service->lanes[0]));
         if (!service->apps || !service->lanes)
                 return EXIT_CODE_BUG;

@@ -29,8 +29,9 @@ struct gate {
 
 static struct gate gate_new(bool open)
 {
-        return (struct gate){
-                .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .open = open};
+        return (struct gate){.mutex = PTHREAD_MUTEX_INITIALIZER,
+                             .changed = PTHREAD_COND_INITIALIZER,
+                             .open = open};
 }
 
 static void run(struct job *job)
