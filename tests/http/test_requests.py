@@ -143,7 +143,8 @@ def test_idle_connection_is_closed(start):
 
 def test_client_that_leaves_is_recorded(server):
     with server.connect() as connection:
-        connection.send(b"POST /left HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        connection.send(b"POST /left HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n")
+        assert connection._until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
     assert "client-abort" in server.wait_for_line("/left")
 
 
