@@ -65,7 +65,7 @@ UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT))
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http system test-programs asan valgrind lint headers layers format \
+.PHONY: all help run setup check unit http package system test-programs asan valgrind lint headers layers format \
         format-check tidy cppcheck fuzz deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -156,11 +156,13 @@ check:                                  ## install what is missing, build, run e
 
 test-programs: all $(UNITS) $(TESTAPPS)
 
-unit: $(UNITS)                          ## the unit tests alone, without any test runner
+unit: $(UNITS) $(TESTAPPS)              ## the unit tests alone, without any test runner
 	@for program in $(UNITS); do $$program && echo "  PASS	$${program##*/}" || \
 	   { echo "  FAIL	$${program##*/}"; exit 1; }; done
 http: test-programs                     ## a real server process on loopback
 	@APPSRV_BUILD=$(B) tests/run http
+package: test-programs                  ## the packages built and shown to their linters
+	@APPSRV_BUILD=$(B) tests/run package
 system: test-programs                   ## the packages in containers with real systemd and journald
 	@APPSRV_BUILD=$(B) tests/run system
 
