@@ -26,6 +26,14 @@
 /* Refusals of libmicrohttpd itself whose connection has not been seen to end yet. */
 #define REFUSALS_MAX 64
 
+/* States of a TCP connection as TCP_INFO has them; <netinet/tcp.h>, which names them, and
+ * <linux/tcp.h>, which has all of struct tcp_info, exclude each other. */
+enum {
+        STATE_ESTABLISHED = 1,
+        STATE_FIN_WAIT1 = 4,
+        STATE_FIN_WAIT2 = 5,
+};
+
 struct connection {
         struct connection *next;
         struct connection **link; /* what points to this one */
@@ -117,15 +125,21 @@ static void connection_free(struct connection *connection)
         free(connection);
 }
 
-/* Whether the client sent more than the requests that were completed. */
-static bool has_unanswered_bytes(const struct connection *connection)
+/* What the kernel knows of a connection; all zero for a unix socket. */
+static struct tcp_info tcp_info_of(const struct connection *connection)
 {
         struct tcp_info info = {0};
         socklen_t size = sizeof(info);
 
-        if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
-                return true; /* a unix socket does not tell */
-        return info.tcpi_bytes_received > connection->received;
+        (void)getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+        return info;
+}
+
+/* Whether the client has not closed its side yet, whatever we did with ours. */
+static bool client_stays(const struct tcp_info *info)
+{
+        return info->tcpi_state == STATE_ESTABLISHED || info->tcpi_state == STATE_FIN_WAIT1 ||
+               info->tcpi_state == STATE_FIN_WAIT2;
 }
 
 /* The oldest refusal of libmicrohttpd's own; 0: none. */
@@ -157,22 +171,39 @@ static const char *refusal_reason(unsigned status)
         }
 }
 
-/* A request that libmicrohttpd refused before it told us of it: its record has no method and no
- * target. */
-static void record_refusal(struct connection *connection)
+/* A request that ended before libmicrohttpd told of it: its record has no method and no target. */
+static void record_unseen(struct connection *connection, unsigned status, enum outcome outcome)
+{
+        struct transaction *transaction =
+                transaction_new(connection->http->service, NULL, connection->peer);
+
+        if (transaction && status != 0)
+                transaction_refuse(transaction, (int)status, refusal_reason(status), true);
+        transaction_end(transaction, outcome);
+}
+
+/*
+ * The connection is over. Was there a request that no callback has seen? Either libmicrohttpd
+ * answered it itself, or the connection ended within the first head. Of a later head's beginning
+ * nothing is known: what came before cannot be counted to the byte (chunked bodies, empty lines
+ * between requests).
+ */
+static void record_rest(struct connection *connection)
 {
         struct http *http = connection->http;
-        struct transaction *transaction;
-        unsigned status;
+        const struct tcp_info info = tcp_info_of(connection);
+        uint64_t received = info.tcpi_bytes_received;
 
-        if (http->n_refusals == 0 || !has_unanswered_bytes(connection))
+        if (http->n_refusals > 0 && (received == 0 || received > connection->received))
+                record_unseen(connection, take_refusal(http), OUTCOME_REJECTED);
+        else if (connection->served || received == 0)
                 return;
-        status = take_refusal(http);
-        transaction = transaction_new(http->service, NULL, connection->peer);
-        if (!transaction)
-                return;
-        transaction_refuse(transaction, (int)status, refusal_reason(status), true);
-        transaction_end(transaction, OUTCOME_OK);
+        else if (connection->expired)
+                record_unseen(connection, 0, OUTCOME_TIMEOUT);
+        else if (client_stays(&info))
+                record_unseen(connection, MHD_HTTP_BAD_REQUEST, OUTCOME_REJECTED);
+        else
+                record_unseen(connection, 0, OUTCOME_CLIENT_ABORT);
 }
 
 static void on_connection(void *data, struct MHD_Connection *mhd, void **context,
@@ -184,7 +215,7 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
         if (code == MHD_CONNECTION_NOTIFY_STARTED) {
                 *context = connection_new(http, mhd);
         } else if (connection) {
-                record_refusal(connection);
+                record_rest(connection);
                 connection_free(connection);
                 *context = NULL;
         }
