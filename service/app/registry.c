@@ -31,16 +31,18 @@ static const struct kind *find_kind(const char *name)
 
 static int unknown_kind(const struct app_config *config, struct problems *problems)
 {
+        const struct origin *where =
+                config->origins.type.file ? &config->origins.type : &config->origin;
         const char *names[N_KINDS], *nearest;
 
         for (size_t i = 0; i < N_KINDS; i++)
                 names[i] = kinds[i]->name;
         nearest = nearest_name(config->type, names, N_KINDS);
         if (!nearest)
-                return problems_add(problems, &config->origin,
+                return problems_add(problems, where,
                                     "[app %s] type: '%s' is no kind of application, '%s' is",
                                     config->name, config->type, names[0]);
-        return problems_add(problems, &config->origin,
+        return problems_add(problems, where,
                             "[app %s] type: '%s' is no kind of application, did you mean '%s'?",
                             config->name, config->type, nearest);
 }
@@ -49,6 +51,8 @@ static int check_app(const struct app_config *config, struct problems *problems)
 {
         const struct kind *kind = find_kind(config->type);
 
+        if (*config->type == '\0')
+                return -EINVAL; /* a missing type was told by who read the file */
         if (!kind)
                 return unknown_kind(config, problems);
         return kind->check ? kind->check(config, problems) : 0;

@@ -6,12 +6,18 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "app/app.h"
+
 struct config_source cli_source(const char *file)
 {
         if (file)
-                return (struct config_source){.file = file};
+                return (struct config_source){.file = file, .check_apps = apps_check};
         return (struct config_source){
-                .file = CLI_CONFIG, .drop_in = CLI_DROP_IN, .file_optional = true};
+                .file = CLI_CONFIG,
+                .drop_in = CLI_DROP_IN,
+                .file_optional = true,
+                .check_apps = apps_check,
+        };
 }
 
 int cli_file_argument(int argc, char *argv[], const char **ret)

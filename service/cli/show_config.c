@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "app/app.h"
 #include "worker/worker.h"
 
 int cli_show_config(int argc, char *argv[])
@@ -19,8 +18,6 @@ int cli_show_config(int argc, char *argv[])
                 return EXIT_CODE_CONFIG;
         source = cli_source(file);
         r = config_load(&config, &source, &problems);
-        if (r == 0)
-                r = apps_check(config, &problems);
         cli_print_problems(&problems);
         if (r == 0)
                 config_print(config, stdout);

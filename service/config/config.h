@@ -79,6 +79,9 @@ struct config_source {
         const char *file;    /* NULL: none */
         const char *drop_in; /* a folder: its *.ini follow by name; may be NULL or missing */
         bool file_optional;  /* a missing @file is no problem */
+        /* Judges types and keys of the applications, which a layer above knows; adds problems.
+         * NULL: nobody does. */
+        int (*check_apps)(const struct config *config, struct problems *problems);
 };
 
 /**

@@ -385,6 +385,8 @@ int config_load(struct config **ret, const struct config_source *source, struct 
         if (r < 0)
                 return r;
         validate_apps(config, problems);
+        if (source->check_apps)
+                (void)source->check_apps(config, problems);
         if (problems->n + problems->n_lost > before)
                 return -EINVAL;
         *ret = TAKE_PTR(config);

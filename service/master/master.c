@@ -77,7 +77,7 @@ int master_load_config(struct config **ret, const struct master_options *options
                 return r;
         if (options->target)
                 r = app_of_target(config, options->target, problems);
-        if (r == 0)
+        if (r == 0 && options->target)
                 r = apps_check(config, problems);
         if (r == 0 && config->n_apps == 0)
                 r = problems_add(problems, NULL,
