@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Latencies are counted in buckets of one eighth of a power of two (12 %), from 1 us up to about an
- * hour. */
+/* Latencies are counted in buckets of one eighth of a power of two (12 %), from 1 us up to
+ * 4.7 hours; the last one takes all above. */
 #define BOARD_LATENCY_STEPS   8
 #define BOARD_LATENCY_BUCKETS (32 * BOARD_LATENCY_STEPS)
 

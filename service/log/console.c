@@ -14,10 +14,18 @@
 #include "base/clock.h"
 #include "log/record.h"
 
-#define INDENT "                              "
+/* Under MESSAGE. */
+#define INDENT "                           "
 
-/* A pipe that poll(2) calls writable takes this much without blocking (pipe(7)). */
+/* A pipe that poll(2) calls writable takes this much without blocking, and in one piece, so that
+ * processes that share it do not mix their lines (pipe(7)). */
 #define WRITE_MAX PIPE_BUF
+
+/* Where a longer line is continued on the next, with room for an escaped character and colours. */
+#define WIDTH_MAX (WRITE_MAX - 64)
+
+#define DIM   "\033[2m"
+#define PLAIN "\033[0m"
 
 struct level {
         const char *name;
@@ -32,12 +40,18 @@ static const struct level levels[] = {
         {"warn", "\033[33m"},
         {"notice", "\033[1m"},
         {"info", ""},
-        {"debug", "\033[2m"},
+        {"debug", DIM},
 };
 
 /* Fields that the line tells in another way. */
 static const char *const told_otherwise[] = {
         "MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "RECORD", "MESSAGE_ID", "WORKER_ID",
+};
+
+/* What becomes of a record: a line, or several of which only the first does not begin blank. */
+struct line {
+        FILE *file;
+        size_t width; /* bytes since the last newline, roughly: what has a fixed size is left out */
 };
 
 void console_init(struct console *console, int fd)
@@ -79,21 +93,40 @@ static size_t utf8_sequence(const unsigned char *text, size_t size)
         return 0;
 }
 
-static void put_escaped(FILE *line, const struct record_field *field, bool multi_line)
+/* Characters that are sent as they are: no control, and none that turns the direction of what
+ * follows (U+2028 to U+202E, U+2066 to U+2069). */
+static size_t printable(const unsigned char *text, size_t size)
+{
+        size_t n = text[0] >= 0x20 && text[0] < 0x7f ? 1 : utf8_sequence(text, size);
+
+        if (n == 3 && text[0] == 0xe2 &&
+            ((text[1] == 0x80 && text[2] >= 0xa8 && text[2] <= 0xae) ||
+             (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9)))
+                return 0;
+        return n;
+}
+
+static void put_break(struct line *line)
+{
+        (void)fputs("\n" INDENT, line->file);
+        line->width = strlen(INDENT);
+}
+
+static void put_escaped(struct line *line, const struct record_field *field, bool multi_line)
 {
         const unsigned char *text = field->value;
 
         for (size_t i = 0; i < field->size;) {
-                size_t n = text[i] >= 0x20 && text[i] < 0x7f
-                                   ? 1
-                                   : utf8_sequence(text + i, field->size - i);
+                size_t n = printable(text + i, field->size - i);
 
+                if (line->width > WIDTH_MAX)
+                        put_break(line);
                 if (n > 0)
-                        (void)fwrite(text + i, 1, n, line);
+                        line->width += fwrite(text + i, 1, n, line->file);
                 else if (text[i] == '\n' && multi_line)
-                        (void)fputs("\n" INDENT, line);
+                        put_break(line);
                 else
-                        (void)fprintf(line, "\\x%02x", text[i]);
+                        line->width += (size_t)fprintf(line->file, "\\x%02x", text[i]);
                 i += n > 0 ? n : 1;
         }
 }
@@ -135,66 +168,89 @@ static const struct level *level_of(const char *record, size_t size)
         return *digit >= '0' && *digit <= '7' ? &levels[*digit - '0'] : &levels[6];
 }
 
-static void put_worker(FILE *line, const char *record, size_t size)
+static void put_worker(FILE *file, const char *record, size_t size)
 {
         struct record_field field;
 
         if (find(record, size, "WORKER_ID", &field))
-                (void)fprintf(line, "w%-5.*s ", (int)field.size, (const char *)field.value);
+                (void)fprintf(file, "w%-5.*s ", (int)field.size, (const char *)field.value);
         else
-                (void)fprintf(line, "%-6s ", "master");
+                (void)fprintf(file, "%-6s ", "master");
 }
 
-static void put_fields(FILE *line, const char *record, size_t size)
+static bool is_told_otherwise(const struct record_field *field, size_t name_size)
+{
+        for (size_t i = 0; i < sizeof(told_otherwise) / sizeof(told_otherwise[0]); i++)
+                if (is_named(field, name_size, told_otherwise[i]))
+                        return true;
+        return false;
+}
+
+static void put_fields(struct line *line, const char *record, size_t size)
 {
         const char *cursor = record;
         struct record_field field;
         size_t name_size;
 
         while (record_next_field(&cursor, record + size, &field, &name_size) > 0) {
-                bool told = false;
-
-                for (size_t i = 0; i < sizeof(told_otherwise) / sizeof(told_otherwise[0]); i++)
-                        told = told || is_named(&field, name_size, told_otherwise[i]);
-                if (told)
+                if (is_told_otherwise(&field, name_size))
                         continue;
-                (void)fprintf(line, " %.*s=", (int)name_size, field.name);
+                if (line->width + name_size > WIDTH_MAX)
+                        put_break(line);
+                line->width += (size_t)fprintf(line->file, " %.*s=", (int)name_size, field.name);
                 put_escaped(line, &field, false);
         }
 }
 
-static void put_record(FILE *line, const struct console *console, const char *record, size_t size,
+static void put_record(FILE *file, const struct console *console, const char *record, size_t size,
                        uint64_t usec)
 {
         const struct level *level = level_of(record, size);
+        const char *colour = console->colour ? level->colour : "";
+        const char *reset = *colour ? PLAIN : "";
+        struct line line = {.file = file, .width = strlen(INDENT)};
         struct record_field message;
 
-        put_time(line, usec);
-        (void)fprintf(line, "%s%-6s%s ", console->colour ? level->colour : "", level->name,
-                      console->colour ? "\033[0m" : "");
-        put_worker(line, record, size);
+        put_time(file, usec);
+        (void)fprintf(file, "%s%-6s%s ", colour, level->name, reset);
+        put_worker(file, record, size);
         if (find(record, size, "MESSAGE", &message))
-                put_escaped(line, &message, true);
-        (void)fputs(console->colour ? "\033[2m" : "", line);
-        put_fields(line, record, size);
-        (void)fputs(console->colour ? "\033[0m\n" : "\n", line);
+                put_escaped(&line, &message, true);
+        (void)fputs(console->colour ? DIM : "", file);
+        put_fields(&line, record, size);
+        (void)fputs(console->colour ? PLAIN "\n" : "\n", file);
+}
+
+/* What is written at once: the rest, or as many whole lines of it as a pipe takes in one piece. */
+static size_t next_piece(const struct console *console)
+{
+        const char *rest = console->rest + console->rest_written;
+        size_t left = console->rest_size - console->rest_written;
+        const char *newline;
+
+        if (left <= WRITE_MAX)
+                return left;
+        newline = memrchr(rest, '\n', WRITE_MAX);
+        return newline ? (size_t)(newline - rest) + 1 : WRITE_MAX;
 }
 
 int console_flush(struct console *console)
 {
         while (console->rest_written < console->rest_size) {
                 struct pollfd fd = {.fd = console->fd, .events = POLLOUT};
-                size_t left = console->rest_size - console->rest_written;
                 ssize_t n;
+                int r;
 
                 if (poll(&fd, 1, 0) != 1)
                         return -EAGAIN;
-                n = write(console->fd, console->rest + console->rest_written,
-                          left < WRITE_MAX ? left : WRITE_MAX);
+                n = write(console->fd, console->rest + console->rest_written, next_piece(console));
                 if (n < 0 && (errno == EAGAIN || errno == EINTR))
                         return -EAGAIN;
-                if (n < 0)
-                        break; /* nobody reads any more: the line is given up */
+                if (n < 0) {
+                        r = -errno; /* nobody reads any more: the line is given up */
+                        console_done(console);
+                        return r;
+                }
                 console->rest_written += (size_t)n;
         }
         console_done(console);
@@ -206,7 +262,7 @@ int console_send(struct console *console, const void *record, size_t size, uint6
         FILE *line;
         int r = console_flush(console);
 
-        if (r < 0)
+        if (r == -EAGAIN)
                 return r;
         line = open_memstream(&console->rest, &console->rest_size);
         if (!line)
@@ -216,7 +272,6 @@ int console_send(struct console *console, const void *record, size_t size, uint6
                 console_done(console);
                 return -ENOMEM;
         }
-        /* What cannot be written now is kept and follows. */
-        (void)console_flush(console);
-        return 0;
+        r = console_flush(console);
+        return r == -EAGAIN ? 0 : r; /* what cannot be written now is kept and follows */
 }

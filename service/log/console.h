@@ -3,8 +3,9 @@
  * The console as a sink: a line a record on standard error, with the same content as the journal's
  * entry. Owner of the log only.
  *
- * Nothing that a record holds can look like another record: control bytes are escaped, and what
- * follows a newline of MESSAGE is indented.
+ * Nothing that a record holds can look like another record: control bytes are escaped as \xNN, and
+ * what follows a newline of MESSAGE is indented. So is the continuation of a line that is too long
+ * for one write(); every write ends with a line.
  */
 #pragma once
 
@@ -28,7 +29,7 @@ void console_init(struct console *console, int fd);
 void console_done(struct console *console);
 
 /**
- * console_send() - write one record as a line
+ * console_send() - write one record as a line, or keep what cannot be written of it now
  * @usec: CLOCK_REALTIME of it
  *
  * Never waits for a reader. Return: 0; -EAGAIN when nothing of it could be written now; another
@@ -36,5 +37,6 @@ void console_done(struct console *console);
  */
 int console_send(struct console *console, const void *record, size_t size, uint64_t usec);
 
-/** console_flush() - write what is left of the last line. Return: 0, or -EAGAIN. */
+/** console_flush() - write what is left of the last line. Return: 0; -EAGAIN when something is
+ * still left; another negative errno when it was given up because nobody reads. */
 int console_flush(struct console *console);

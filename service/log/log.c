@@ -8,6 +8,7 @@
 #include "log/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,8 +35,12 @@
  * enough. */
 #define RECORD_FRACTION 4
 
-/* How long the owner waits for the sink at a time, when a full ring makes it wait. */
-#define POLL_MSEC 10
+/* How long the owner waits for the sink at a time, when a full ring makes it wait: there may be no
+ * descriptor to wait for. */
+#define POLL_USEC (10 * USEC_PER_MSEC)
+
+/* While records are being lost all the time, reports must not take the place of records. */
+#define REPORT_INTERVAL_USEC USEC_PER_SEC
 
 struct loss {
         uint64_t by_kind[KINDS];
@@ -50,8 +55,9 @@ struct log {
         void *memory; /* of the ring, when the log allocated it */
         atomic_int level;
         uint64_t block_usec;
-        bool gave_up; /* a wait ended in a loss and there was no room since */
+        bool gave_up; /* a wait ended in a loss and the ring has not been half empty since */
         struct loss loss;
+        uint64_t next_report; /* owner's; of a loss while records still wait */
         struct log_counters counters;
         struct record_subject subject;
         bool to_console;
@@ -75,8 +81,7 @@ static int sink_send(struct log *log, const void *record, size_t size)
         return journal_send(&log->journal, record, size);
 }
 
-/* -- opening and closing
- * ----------------------------------------------------------------------------- */
+/* -- opening and closing -- */
 
 /* Deadlines of waits are on the monotonic clock: a clock that jumps must not make a commit wait. */
 static int init_locks(struct log *log)
@@ -102,6 +107,8 @@ int log_open(struct log **ret, const struct log_options *options)
         _cleanup_close_ int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         int r;
 
+        if (options->buffer_size < LOG_BUFFER_MIN)
+                return -EINVAL;
         if (wake < 0)
                 return -errno;
         if (!options->buffer)
@@ -140,30 +147,24 @@ void log_abandon(struct log *log)
         free(log);
 }
 
-static void wait_for_sink(struct log *log)
+static uint64_t deadline(uint64_t now, uint64_t timeout_usec)
+{
+        return timeout_usec < USEC_NEVER - now ? now + timeout_usec : USEC_NEVER;
+}
+
+static void wait_for_sink(struct log *log, uint64_t end)
 {
         struct pollfd fd = {.fd = log_output_fd(log), .events = POLLOUT};
+        uint64_t now = now_usec();
+        uint64_t left = now < end ? end - now : 0;
+        const struct timespec pause = {
+                .tv_nsec = (long)((left < POLL_USEC ? left : POLL_USEC) * NSEC_PER_USEC),
+        };
 
-        (void)poll(&fd, fd.fd >= 0 ? 1 : 0, POLL_MSEC);
+        (void)ppoll(&fd, fd.fd >= 0 ? 1 : 0, &pause, NULL);
 }
 
-void log_close(struct log *log, uint64_t timeout_usec)
-{
-        uint64_t end = now_usec() + timeout_usec;
-        uint64_t now;
-
-        if (!log)
-                return;
-        while (log_ship(log) == -EAGAIN && now_usec() < end)
-                wait_for_sink(log);
-        now = now_usec();
-        if (now < end)
-                journal_wait_read(&log->journal, end - now);
-        log_abandon(log);
-}
-
-/* -- committing
- * -------------------------------------------------------------------------------------- */
+/* -- committing -- */
 
 bool log_enabled(const struct log *log, int level)
 {
@@ -175,12 +176,23 @@ void log_set_level(struct log *log, int level)
         atomic_store_explicit(&log->level, level, memory_order_relaxed);
 }
 
+static bool wanted(const struct log *log, const struct record *record)
+{
+        return record->kind == RECORD_ACCESS || record->kind == RECORD_OUTPUT ||
+               log_enabled(log, record->priority);
+}
+
 static bool important(const struct record *record)
 {
         return record->kind == RECORD_EVENT || record->priority <= IMPORTANT_PRIORITY;
 }
 
-/* Called with the mutex held. */
+static bool owned(const struct log *log)
+{
+        return pthread_equal(log->owner, pthread_self());
+}
+
+/* Called with the mutex held, as all that follows down to log_commit(). */
 static int append(struct log *log, const struct record *record, size_t size)
 {
         size_t capacity = ring_capacity(log->ring);
@@ -195,13 +207,11 @@ static int append(struct log *log, const struct record *record, size_t size)
                 return -EAGAIN;
         record_encode(record, room);
         ring_commit(log->ring, size);
-        log->gave_up = false;
-        if (was_empty && !pthread_equal(log->owner, pthread_self()))
+        if (was_empty && !owned(log))
                 (void)eventfd_write(log->wake, 1);
         return 0;
 }
 
-/* Called with the mutex held. */
 static void count_loss(struct log *log, enum record_kind kind)
 {
         log->counters.lost++;
@@ -210,12 +220,12 @@ static void count_loss(struct log *log, enum record_kind kind)
                 log->loss.since_usec = realtime_usec();
 }
 
-/* The owner makes the room itself. Called with the mutex held, which is released meanwhile. */
-static void make_room(struct log *log)
+/* The owner makes the room itself, and waits for the sink when @end allows it. */
+static void make_room(struct log *log, uint64_t end)
 {
         pthread_mutex_unlock(&log->mutex);
-        if (log_ship(log) == -EAGAIN)
-                wait_for_sink(log);
+        if (log_ship(log) == -EAGAIN && end > 0)
+                wait_for_sink(log, end);
         pthread_mutex_lock(&log->mutex);
 }
 
@@ -226,45 +236,56 @@ static void wait_for_room(struct log *log, uint64_t end)
                 .tv_nsec = (long)(end % USEC_PER_SEC * NSEC_PER_USEC),
         };
 
-        if (pthread_equal(log->owner, pthread_self()))
-                make_room(log);
+        if (owned(log))
+                make_room(log, end);
         else
                 (void)pthread_cond_timedwait(&log->room, &log->mutex, &until);
 }
 
-int log_commit(struct log *log, const struct record *record)
+static int append_or_wait(struct log *log, const struct record *record, size_t size)
 {
-        size_t size = record_encoded_size(record);
         uint64_t end = 0;
-        int r;
+        uint64_t now;
 
-        if (record->error < 0)
-                return record->error;
-
-        pthread_mutex_lock(&log->mutex);
-        if (size > RECORD_SIZE_MAX || size > ring_capacity(log->ring) / RECORD_FRACTION) {
-                count_loss(log, record->kind);
-                pthread_mutex_unlock(&log->mutex);
-                return -EMSGSIZE;
-        }
-        while ((r = append(log, record, size)) == -EAGAIN && !log->gave_up) {
-                uint64_t now = now_usec();
-
+        if (append(log, record, size) == 0)
+                return 0;
+        if (owned(log))
+                make_room(log, 0);
+        while (append(log, record, size) < 0) {
+                if (log->gave_up)
+                        return -ENOBUFS;
+                now = now_usec();
                 if (end == 0)
-                        end = now + log->block_usec;
+                        end = deadline(now, log->block_usec);
                 if (now >= end)
                         log->gave_up = true;
                 else
                         wait_for_room(log, end);
         }
+        return 0;
+}
+
+int log_commit(struct log *log, const struct record *record)
+{
+        size_t size = record_encoded_size(record);
+        int r;
+
+        if (!wanted(log, record))
+                return 0;
+        pthread_mutex_lock(&log->mutex);
+        if (record->error < 0)
+                r = record->error;
+        else if (size > RECORD_SIZE_MAX || size > ring_capacity(log->ring) / RECORD_FRACTION)
+                r = -EMSGSIZE;
+        else
+                r = append_or_wait(log, record, size);
         if (r < 0)
                 count_loss(log, record->kind);
         pthread_mutex_unlock(&log->mutex);
-        return r < 0 ? -ENOBUFS : 0;
+        return r;
 }
 
-/* -- shipping
- * ---------------------------------------------------------------------------------------- */
+/* -- shipping -- */
 
 int log_wake_fd(const struct log *log)
 {
@@ -298,36 +319,46 @@ static int send_loss(struct log *log, const struct loss *loss)
         record_number(&record, "LOST", total);
         record_number(&record, "LOST_SINCE_USEC", loss->since_usec);
         record_format(&record, "MESSAGE",
-                      "%llu records were lost within %llu ms: the journal did not take them",
-                      (unsigned long long)total, (unsigned long long)(span / USEC_PER_MSEC));
+                      "%" PRIu64 " records were lost within %" PRIu64
+                      " ms: the log did not take them",
+                      total, span / USEC_PER_MSEC);
         if (record_encoded_size(&record) > sizeof(encoded))
                 return -EMSGSIZE;
         record_encode(&record, encoded);
         return sink_send(log, encoded, record_encoded_size(&record));
 }
 
-/* Return: 0 when nothing is left to report, or -EAGAIN. */
+/* What was reported is forgotten; losses during the report begin a span of their own. */
+static void forget_loss(struct log *log, const struct loss *reported)
+{
+        pthread_mutex_lock(&log->mutex);
+        log->loss.since_usec = 0;
+        for (size_t i = 0; i < KINDS; i++) {
+                log->loss.by_kind[i] -= reported->by_kind[i];
+                if (log->loss.by_kind[i] > 0)
+                        log->loss.since_usec = realtime_usec();
+        }
+        pthread_mutex_unlock(&log->mutex);
+}
+
+/* Return: 0 when nothing is to be reported now, or a negative errno of the sink. */
 static int report_loss(struct log *log)
 {
         struct loss loss;
+        bool drained;
+        int r;
 
         pthread_mutex_lock(&log->mutex);
         loss = log->loss;
+        drained = ring_used(log->ring) == 0;
         pthread_mutex_unlock(&log->mutex);
-        if (loss.since_usec == 0)
+        if (loss.since_usec == 0 || (!drained && now_usec() < log->next_report))
                 return 0;
-        if (send_loss(log, &loss) == -EAGAIN)
-                return -EAGAIN;
-
-        pthread_mutex_lock(&log->mutex);
-        for (size_t i = 0; i < KINDS; i++)
-                log->loss.by_kind[i] -= loss.by_kind[i];
-        /* Losses during the report begin a span of their own. */
-        log->loss.since_usec = 0;
-        for (size_t i = 0; i < KINDS; i++)
-                if (log->loss.by_kind[i] > 0)
-                        log->loss.since_usec = realtime_usec();
-        pthread_mutex_unlock(&log->mutex);
+        r = send_loss(log, &loss);
+        if (r < 0)
+                return r;
+        log->next_report = now_usec() + REPORT_INTERVAL_USEC;
+        forget_loss(log, &loss);
         return 0;
 }
 
@@ -341,14 +372,19 @@ static const void *oldest(struct log *log, size_t *ret_size)
         return record;
 }
 
-static void shipped(struct log *log, int r)
+/* The oldest record is done with: sent, or refused by the sink for good. */
+static void forget_oldest(struct log *log, bool sent, const void *record, size_t size)
 {
+        enum record_kind kind = sent ? RECORD_APP : record_encoded_kind(record, size);
+
         pthread_mutex_lock(&log->mutex);
         ring_pop(log->ring);
-        if (r == 0)
+        if (sent)
                 log->counters.shipped++;
         else
-                count_loss(log, RECORD_APP);
+                count_loss(log, kind);
+        if (ring_used(log->ring) <= ring_capacity(log->ring) / 2)
+                log->gave_up = false;
         pthread_cond_broadcast(&log->room);
         pthread_mutex_unlock(&log->mutex);
 }
@@ -358,21 +394,23 @@ int log_ship(struct log *log)
         const void *record;
         eventfd_t count;
         size_t size;
+        int r;
 
         (void)eventfd_read(log->wake, &count);
-        while ((record = oldest(log, &size))) {
-                int r = sink_send(log, record, size);
-
-                if (r == -EAGAIN)
-                        return r;
-                shipped(log, r);
-                /* The path is open: what was lost is told before what comes later. */
-                if (report_loss(log) < 0)
+        for (;;) {
+                /* What was lost is told before what comes later: behind a backlog that never ends
+                 * it would not be told at all. */
+                if (report_loss(log) == -EAGAIN)
                         return -EAGAIN;
+                record = oldest(log, &size);
+                if (!record)
+                        break;
+                r = sink_send(log, record, size);
+                if (r == -EAGAIN)
+                        return -EAGAIN;
+                forget_oldest(log, r == 0, record, size);
         }
-        if (report_loss(log) < 0)
-                return -EAGAIN;
-        return log->to_console ? console_flush(&log->console) : 0;
+        return console_flush(&log->console) == -EAGAIN ? -EAGAIN : 0;
 }
 
 struct log_counters log_counters(struct log *log)
@@ -388,4 +426,37 @@ struct log_counters log_counters(struct log *log)
 bool log_is_console(const struct log *log)
 {
         return log->to_console;
+}
+
+/* -- the end -- */
+
+/* Nobody will ship these any more. */
+static void count_leftovers(struct log *log)
+{
+        const void *record;
+        size_t size;
+
+        while ((record = oldest(log, &size)))
+                forget_oldest(log, false, record, size);
+}
+
+void log_close(struct log *log, uint64_t timeout_usec)
+{
+        uint64_t end = deadline(now_usec(), timeout_usec);
+        uint64_t now;
+        int r;
+
+        if (!log)
+                return;
+        while ((r = log_ship(log)) == -EAGAIN && now_usec() < end)
+                wait_for_sink(log, end);
+        if (r == -EAGAIN) {
+                count_leftovers(log);
+                log->to_console = true;
+                (void)report_loss(log);
+        }
+        now = now_usec();
+        if (now < end)
+                journal_wait_read(&log->journal, end - now);
+        log_abandon(log);
 }

@@ -15,6 +15,9 @@
 
 #include "log/record.h"
 
+/* Below it, a quarter of the ring would not hold an access record with the longest target. */
+#define LOG_BUFFER_MIN ((size_t)64 << 10)
+
 struct log;
 
 enum log_target {
@@ -25,9 +28,10 @@ enum log_target {
 
 struct log_options {
         enum log_target target;
-        int level;          /* records above it are not taken: 6 takes info, not debug */
-        void *buffer;       /* memory of the ring; NULL: the log allocates buffer_size itself */
-        size_t buffer_size; /* 64 KiB or more */
+        int level;    /* events and application records above it are not taken: 6 takes info, not
+                         debug; access records and output have no level */
+        void *buffer; /* memory of the ring; NULL: the log allocates buffer_size itself */
+        size_t buffer_size;            /* LOG_BUFFER_MIN or more */
         struct record_subject subject; /* of the log's own events */
         uint64_t block_usec; /* how long a commit waits for room in a full ring before the record is
                                 dropped and counted */
@@ -45,7 +49,7 @@ struct log_counters {
  * @ret: the log; closed with log_close(). The calling thread is its owner. Untouched on failure.
  *
  * With the journal as target it is no error that journald does not listen now: records wait in the
- * ring. Return: 0, -ENOMEM or another negative errno.
+ * ring. Return: 0, -EINVAL below LOG_BUFFER_MIN, -ENOMEM or another negative errno.
  */
 int log_open(struct log **ret, const struct log_options *options);
 
@@ -55,7 +59,8 @@ int log_open(struct log **ret, const struct log_options *options);
  *
  * The wait matters: journald attributes a record to its unit by looking up the sender when it reads
  * the record; a sender that has already gone leaves a record that `journalctl -u` does not find
- * (systemd issue 2913). Owner only.
+ * (systemd issue 2913). What could not be shipped is counted as lost, and the count is told on
+ * standard error, the only way left. Owner only.
  */
 void log_close(struct log *log, uint64_t timeout_usec);
 
@@ -73,9 +78,12 @@ void log_set_level(struct log *log, int level);
  * log_commit() - take a record: encoded into the ring, or dropped and counted
  *
  * Any thread. Blocks for at most block_usec, and only when the ring is full; after one wait that
- * ended in a loss, records are dropped at once until there is room again. A record of the owner's
- * thread may be shipped before this returns. Return: 0; -ENOBUFS when it was dropped and counted,
- * -EMSGSIZE (also counted) above RECORD_SIZE_MAX or a quarter of the ring, or record->error.
+ * ended in a loss, nobody waits until half of the ring is free again. The last eighth of the ring
+ * is for events and records of priority 4 (warning) and above. In the owner's thread a full ring is
+ * shipped before anything is dropped.
+ *
+ * Return: 0, also when the level says that the record is not wanted; counted as lost: -ENOBUFS when
+ * there was no room, -EMSGSIZE above RECORD_SIZE_MAX or a quarter of the ring, record->error.
  */
 int log_commit(struct log *log, const struct record *record);
 
@@ -91,9 +99,10 @@ int log_output_fd(const struct log *log);
  * log_ship() - ship records until the ring is empty or the sink takes no more; never blocks. Owner
  * only.
  *
- * Loss since the last call that could ship is reported by one log-lost event with the count and the
- * span. Return: 0 when the ring is empty; -EAGAIN when records wait (try again on EPOLLOUT of
- * log_output_fd(), or after 100 ms).
+ * Loss is reported by a log-lost event with the count by class and the time of the first one, as
+ * soon as the sink takes records again, and while it goes on at most once a second. Return: 0 when
+ * the ring is empty; -EAGAIN when records wait (try again on EPOLLOUT of log_output_fd(), or after
+ * 100 ms).
  */
 int log_ship(struct log *log);
 

@@ -21,8 +21,10 @@
  * record (32). */
 #define RECORD_FIELDS_MAX 64
 
-/* Room for formatted text within a record: MESSAGE and numbers. */
-#define RECORD_TEXT_MAX 2048
+/* Room for formatted text within a record: MESSAGE and numbers. The last part is kept for numbers,
+ * so that a long text does not take the place of those that follow it. */
+#define RECORD_TEXT_MAX     2048
+#define RECORD_NUMBERS_ROOM 512
 
 /* The largest record that is taken, encoded: well below journald 257's 32 MiB limit for
  * unprivileged senders. */
@@ -73,9 +75,18 @@ void record_number(struct record *record, const char *name, uint64_t value);
 void record_format(struct record *record, const char *name, const char *format, ...) __attribute__((
         format(printf, 3, 4))); /* cut at the room left in the record, marked by "..." at its end */
 
-/** record_name_valid() - whether an application may use a field name: well-formed and none that
- * appsrv or journald owns. */
+/**
+ * record_name_valid() - whether an application may use a field name of its own: well-formed and
+ * none that appsrv, journald or systemd owns
+ *
+ * Allowed are the names that journald documents for everybody (CODE_FILE, CODE_LINE, CODE_FUNC,
+ * ERRNO), LOGGER, EXCEPTION and TRACE_ID. MESSAGE and MESSAGE_ID are not: who lets an application
+ * set them (its public log function) does so by itself.
+ */
 bool record_name_valid(const char *name, size_t size);
+
+/** record_encoded_kind() - the kind of an encoded record; RECORD_APP when it does not say. */
+enum record_kind record_encoded_kind(const void *encoded, size_t size);
 
 /** record_encoded_size() - bytes that record_encode() writes. */
 size_t record_encoded_size(const struct record *record);
