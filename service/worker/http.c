@@ -26,14 +26,6 @@
 /* Refusals of libmicrohttpd itself whose connection has not been seen to end yet. */
 #define REFUSALS_MAX 64
 
-/* States of a TCP connection as TCP_INFO has them; <netinet/tcp.h>, which names them, and
- * <linux/tcp.h>, which has all of struct tcp_info, exclude each other. */
-enum {
-        STATE_ESTABLISHED = 1,
-        STATE_FIN_WAIT1 = 4,
-        STATE_FIN_WAIT2 = 5,
-};
-
 struct connection {
         struct connection *next;
         struct connection **link; /* what points to this one */
@@ -125,21 +117,15 @@ static void connection_free(struct connection *connection)
         free(connection);
 }
 
-/* What the kernel knows of a connection; all zero for a unix socket. */
-static struct tcp_info tcp_info_of(const struct connection *connection)
+/* Bytes that the client sent so far; 0 for a unix socket, which does not tell. */
+static uint64_t bytes_received(const struct connection *connection)
 {
         struct tcp_info info = {0};
         socklen_t size = sizeof(info);
 
-        (void)getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-        return info;
-}
-
-/* Whether the client has not closed its side yet, whatever we did with ours. */
-static bool client_stays(const struct tcp_info *info)
-{
-        return info->tcpi_state == STATE_ESTABLISHED || info->tcpi_state == STATE_FIN_WAIT1 ||
-               info->tcpi_state == STATE_FIN_WAIT2;
+        if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+                return 0;
+        return info.tcpi_bytes_received;
 }
 
 /* The oldest refusal of libmicrohttpd's own; 0: none. */
@@ -172,14 +158,15 @@ static const char *refusal_reason(unsigned status)
 }
 
 /* A request that ended before libmicrohttpd told of it: its record has no method and no target. */
-static void record_unseen(struct connection *connection, unsigned status, enum outcome outcome)
+static void record_unseen(struct connection *connection, unsigned status, const char *reason)
 {
         struct transaction *transaction =
                 transaction_new(connection->http->service, NULL, connection->peer);
 
-        if (transaction && status != 0)
-                transaction_refuse(transaction, (int)status, refusal_reason(status), true);
-        transaction_end(transaction, outcome);
+        if (!transaction)
+                return;
+        transaction_refuse(transaction, (int)status, reason, true);
+        transaction_end(transaction, OUTCOME_REJECTED);
 }
 
 /*
@@ -191,19 +178,16 @@ static void record_unseen(struct connection *connection, unsigned status, enum o
 static void record_rest(struct connection *connection)
 {
         struct http *http = connection->http;
-        const struct tcp_info info = tcp_info_of(connection);
-        uint64_t received = info.tcpi_bytes_received;
+        uint64_t received = bytes_received(connection);
+        unsigned status;
 
-        if (http->n_refusals > 0 && (received == 0 || received > connection->received))
-                record_unseen(connection, take_refusal(http), OUTCOME_REJECTED);
-        else if (connection->served || received == 0)
-                return;
-        else if (connection->expired)
-                record_unseen(connection, 0, OUTCOME_TIMEOUT);
-        else if (client_stays(&info))
-                record_unseen(connection, MHD_HTTP_BAD_REQUEST, OUTCOME_REJECTED);
-        else
-                record_unseen(connection, 0, OUTCOME_CLIENT_ABORT);
+        if (http->n_refusals > 0 && (received == 0 || received > connection->received)) {
+                status = take_refusal(http);
+                record_unseen(connection, status, refusal_reason(status));
+        } else if (!connection->served && received > 0) {
+                status = connection->expired ? MHD_HTTP_REQUEST_TIMEOUT : MHD_HTTP_BAD_REQUEST;
+                record_unseen(connection, status, "no complete request line");
+        }
 }
 
 static void on_connection(void *data, struct MHD_Connection *mhd, void **context,
