@@ -135,8 +135,13 @@ void child_forget(struct child *child)
 
 static void bury(struct child *child)
 {
-        report_end(child->host->log, &child->subject, &child->end,
-                   now_usec() - child->spawned_usec);
+        if (child->discarded)
+                report(child->host->log, EVENT_WORKER_EXITED, &child->subject,
+                       "Worker %u (pid %d) is not needed any more, it was not ready yet",
+                       child->subject.worker_id, child->subject.worker_pid);
+        else
+                report_end(child->host->log, &child->subject, &child->end,
+                           now_usec() - child->spawned_usec);
         child_forget(child);
         board_slot_clear(board_slot(child->generation->board, child->slot));
         generation_child_ended(child->generation, child);
@@ -158,6 +163,8 @@ void child_event(struct child *child, enum worker_event event)
         };
         struct worker_step step = worker_step(child->state, event);
 
+        if (child->state == WORKER_STARTING && event == WORKER_STOP)
+                child->discarded = true;
         child->state = step.next;
         if (actions[step.action])
                 actions[step.action](child);
@@ -201,7 +208,7 @@ int child_spawn(struct child *child)
         pid_t pid;
         int r;
 
-        child->was_ready = false;
+        child->was_ready = child->discarded = false;
         child->said[0] = '\0';
         pid = fork_it(child);
         if (pid < 0)

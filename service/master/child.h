@@ -36,6 +36,7 @@ struct child {
         enum worker_state state;
         struct record_subject subject;
         bool was_ready;
+        bool discarded; /* the master killed it before it served anybody */
         uint64_t spawned_usec;
         siginfo_t end;              /* how it ended */
         sd_event_source *process;   /* its pidfd */

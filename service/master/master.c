@@ -51,7 +51,8 @@ struct master {
         struct generation *coming;      /* the one that starts; NULL: none */
         unsigned last_number;
         bool stopping;
-        bool reload_again; /* asked for while one was going on */
+        char refusal[MANAGER_STATUS_MAX / 2]; /* why the last reload was refused; "": it was not */
+        bool reload_again;                    /* asked for while one was going on */
         struct status_sample sample;
         sd_event_source *log_output;
 };
@@ -144,7 +145,7 @@ static void update_status(struct master *master)
 {
         const struct generation *serving = master->serving;
         struct status_sample now = {.taken_usec = now_usec()};
-        char text[MANAGER_STATUS_MAX];
+        char text[128], status[MANAGER_STATUS_MAX];
 
         if (!serving || master->stopping || master->coming)
                 return;
@@ -155,7 +156,9 @@ static void update_status(struct master *master)
         if (master->sample.taken_usec > 0) {
                 status_format(text, sizeof(text), &master->sample, &now,
                               listen_backlog(&master->listeners));
-                manager_status(&master->manager, text);
+                (void)snprintf(status, sizeof(status), "%s%s%s", text,
+                               master->refusal[0] ? "; reload refused: " : "", master->refusal);
+                manager_status(&master->manager, status);
         }
         master->sample = now;
 }
@@ -188,6 +191,7 @@ static void on_generation_ready(void *data, struct generation *generation)
 
         master->coming = NULL;
         master->serving = generation;
+        master->refusal[0] = '\0';
         master->sample = (struct status_sample){0};
         log_set_level(log_of(master), (int)generation->config->log_level);
         if (older) {
@@ -203,11 +207,13 @@ static void on_generation_ready(void *data, struct generation *generation)
                 reload(master);
 }
 
+/* The service goes on as it was; that it was asked for something else stays in the status. */
 static void refuse_reload(struct master *master, const char *why)
 {
         char status[MANAGER_STATUS_MAX];
 
-        (void)snprintf(status, sizeof(status), "serving; reload refused: %.200s", why);
+        (void)snprintf(master->refusal, sizeof(master->refusal), "%s", why);
+        (void)snprintf(status, sizeof(status), "serving; reload refused: %s", master->refusal);
         manager_ready(&master->manager, status);
         if (master->reload_again)
                 reload(master);

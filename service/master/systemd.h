@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define MANAGER_STATUS_MAX 256
+#define MANAGER_STATUS_MAX 512
 
 struct manager {
         char status[MANAGER_STATUS_MAX]; /* told last */

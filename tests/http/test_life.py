@@ -83,6 +83,8 @@ def test_bad_configuration_changes_nothing(start):
         assert "workers" in line and "appsrv.ini:" in line
         assert server.workers() == workers
         assert server.ask("/").status == 200
+        wait_until(lambda: any("req/s" in state and "reload refused" in state for state in server.states()[told:]), 10,
+                   "the status goes on to say so")
 
 
 def test_application_that_cannot_start_is_refused_by_reload(start, build):
@@ -95,6 +97,7 @@ def test_application_that_cannot_start_is_refused_by_reload(start, build):
         server.wait_for_line("reload-failed")
         assert set(workers) <= set(server.workers())
         wait_until(lambda: server.workers() == workers, 10, "only the old workers")
+        assert not server.lines("worker-died", "KILL")
         assert server.ask("/").status == 200
 
 
