@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The supervision table, pair by pair against a second, independent description, and what must hold
+ * of it as a whole. */
+#include "master/supervise.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define S(state, action)                                                                           \
+        {                                                                                          \
+                WORKER_##state, ACT_##action                                                       \
+        }
+
+/* Written from the states' meanings: rows as in enum worker_state, columns as in enum worker_event.
+ */
+static const struct worker_step expected[WORKER_STATES_MAX][WORKER_EVENTS_MAX] = {
+        {S(STARTING, AWAIT_READY), S(EMPTY, BUG), S(EMPTY, BUG), S(EMPTY, BUG), S(EMPTY, BUG),
+         S(EMPTY, BUG), S(EMPTY, NOTHING), S(EMPTY, BUG)},
+        {S(STARTING, BUG), S(READY, SERVE), S(STARTING, NOTHING), S(DRAINING, AWAIT_DRAIN),
+         S(ABORTED, ABORT), S(STARTING, BUG), S(DRAINING, KILL), S(EMPTY, BURY)},
+        {S(READY, BUG), S(READY, NOTHING), S(READY, AWAIT_BEAT), S(DRAINING, AWAIT_DRAIN),
+         S(ABORTED, ABORT), S(READY, BUG), S(DRAINING, DRAIN), S(EMPTY, BURY)},
+        {S(DRAINING, BUG), S(DRAINING, NOTHING), S(DRAINING, AWAIT_BEAT), S(DRAINING, NOTHING),
+         S(ABORTED, ABORT), S(ABORTED, KILL), S(DRAINING, NOTHING), S(EMPTY, BURY)},
+        {S(ABORTED, BUG), S(ABORTED, NOTHING), S(ABORTED, NOTHING), S(ABORTED, NOTHING),
+         S(ABORTED, KILL), S(ABORTED, KILL), S(ABORTED, NOTHING), S(EMPTY, BURY)},
+};
+
+static const enum worker_state states[] = {
+        WORKER_EMPTY, WORKER_STARTING, WORKER_READY, WORKER_DRAINING, WORKER_ABORTED,
+};
+
+static const enum worker_event events[] = {
+        WORKER_SPAWNED, WORKER_TOLD_READY, WORKER_TOLD_BEAT, WORKER_TOLD_STOPPING,
+        WORKER_SILENT,  WORKER_OVERDUE,    WORKER_STOP,      WORKER_EXITED,
+};
+
+static void test_every_pair_is_as_described(void)
+{
+        for (int state = 0; state < WORKER_STATES_MAX; state++)
+                for (int event = 0; event < WORKER_EVENTS_MAX; event++) {
+                        struct worker_step step = worker_step(states[state], events[event]);
+
+                        assert(step.next == expected[state][event].next);
+                        assert(step.action == expected[state][event].action);
+                }
+}
+
+static void test_a_bug_changes_no_state_and_a_death_always_empties(void)
+{
+        for (int state = 0; state < WORKER_STATES_MAX; state++) {
+                for (int event = 0; event < WORKER_EVENTS_MAX; event++) {
+                        struct worker_step step = worker_step(states[state], events[event]);
+
+                        assert(step.action != ACT_BUG || step.next == states[state]);
+                        assert(step.next != WORKER_EMPTY || states[state] == WORKER_EMPTY ||
+                               events[event] == WORKER_EXITED);
+                }
+                assert(worker_step(states[state], WORKER_EXITED).next == WORKER_EMPTY);
+        }
+}
+
+/* Whatever a worker does or does not do, deadlines alone bring its end within two steps. */
+static void test_silence_ends_with_a_kill(void)
+{
+        for (int state = WORKER_STARTING; state < WORKER_STATES_MAX; state++) {
+                struct worker_step step = worker_step(states[state], WORKER_SILENT);
+
+                assert(step.action == ACT_ABORT || step.action == ACT_KILL);
+                step = worker_step(step.next, WORKER_SILENT);
+                assert(step.action == ACT_KILL && step.next == WORKER_ABORTED);
+        }
+}
+
+static void test_only_ready_workers_come_from_told_ready(void)
+{
+        for (int state = 0; state < WORKER_STATES_MAX; state++)
+                for (int event = 0; event < WORKER_EVENTS_MAX; event++)
+                        if (worker_step(states[state], events[event]).next == WORKER_READY)
+                                assert(states[state] == WORKER_READY ||
+                                       events[event] == WORKER_TOLD_READY);
+}
+
+static void test_states_have_names_of_their_own(void)
+{
+        for (int one = 0; one < WORKER_STATES_MAX; one++)
+                for (int other = 0; other < one; other++)
+                        assert(strcmp(worker_state_name(states[one]),
+                                      worker_state_name(states[other])) != 0);
+}
+
+static void test_backoff_doubles_from_100_ms_to_10_s(void)
+{
+        assert(backoff_usec(0) == 100000);
+        assert(backoff_usec(1) == 100000);
+        assert(backoff_usec(2) == 200000);
+        assert(backoff_usec(3) == 400000);
+        assert(backoff_usec(7) == 6400000);
+        assert(backoff_usec(8) == 10000000);
+        assert(backoff_usec(~0U) == 10000000);
+}
+
+static enum generation_verdict expected_verdict(const struct generation_loss *loss)
+{
+        switch (loss->phase) {
+        case GENERATION_DRAINING:
+                return VERDICT_NOTHING;
+        case GENERATION_SERVING:
+                return loss->was_ready ? VERDICT_RESPAWN : VERDICT_RESPAWN_LATER;
+        case GENERATION_STARTING:
+                break;
+        }
+        if (loss->was_ready)
+                return VERDICT_RESPAWN;
+        if (loss->older_serves)
+                return VERDICT_REFUSE;
+        if (loss->config_error)
+                return VERDICT_FAIL_CONFIG;
+        return loss->failures < 5 ? VERDICT_RESPAWN_LATER : VERDICT_FAIL;
+}
+
+static void test_generations_are_judged_over_all_inputs(void)
+{
+        for (int bits = 0; bits < 8; bits++)
+                for (int phase = GENERATION_STARTING; phase <= GENERATION_DRAINING; phase++)
+                        for (unsigned failures = 0; failures < 8; failures++) {
+                                const struct generation_loss loss = {
+                                        .phase = (enum generation_phase)phase,
+                                        .older_serves = bits & 1,
+                                        .was_ready = bits & 2,
+                                        .config_error = bits & 4,
+                                        .failures = failures,
+                                };
+
+                                assert(generation_judge(&loss) == expected_verdict(&loss));
+                        }
+}
+
+int main(void)
+{
+        test_every_pair_is_as_described();
+        test_a_bug_changes_no_state_and_a_death_always_empties();
+        test_silence_ends_with_a_kill();
+        test_only_ready_workers_come_from_told_ready();
+        test_states_have_names_of_their_own();
+        test_backoff_doubles_from_100_ms_to_10_s();
+        test_generations_are_judged_over_all_inputs();
+        return 0;
+}
