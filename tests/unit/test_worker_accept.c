@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The accept gate: who takes a connection, who steps back, and that a step back ends. */
+#include "worker/accept.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { CLIENTS_MAX = 64 };
+
+/* A worker that only accepts: what it took stays open and counted until the end. */
+struct taker {
+        struct loop loop;
+        struct board *board;
+        struct board_slot *slot;
+        struct acceptor *acceptor;
+        int taken[CLIENTS_MAX];
+        unsigned n_taken;
+};
+
+struct scene {
+        int listener;
+        struct sockaddr_in address;
+        int clients[CLIENTS_MAX];
+        unsigned n_clients;
+};
+
+static void on_connected(void *data, int fd, const struct sockaddr *address, socklen_t size)
+{
+        struct taker *taker = data;
+
+        assert(address->sa_family == AF_INET && size == sizeof(struct sockaddr_in));
+        assert((fcntl(fd, F_GETFD) & FD_CLOEXEC) && (fcntl(fd, F_GETFL) & O_NONBLOCK));
+        taker->taken[taker->n_taken++] = fd;
+        atomic_fetch_add(&taker->slot->connections, 1);
+}
+
+static struct scene scene_new(void)
+{
+        struct scene scene = {.address = {.sin_family = AF_INET}};
+        socklen_t size = sizeof(scene.address);
+
+        scene.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        scene.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert(scene.listener >= 0);
+        assert(bind(scene.listener, (struct sockaddr *)&scene.address, size) == 0);
+        assert(listen(scene.listener, CLIENTS_MAX) == 0);
+        assert(getsockname(scene.listener, (struct sockaddr *)&scene.address, &size) == 0);
+        return scene;
+}
+
+static void arrive(struct scene *scene, unsigned n)
+{
+        while (n-- > 0) {
+                int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+                assert(fd >= 0);
+                assert(connect(fd, (struct sockaddr *)&scene->address, sizeof(scene->address)) ==
+                       0);
+                scene->clients[scene->n_clients++] = fd;
+        }
+}
+
+static void scene_end(const struct scene *scene)
+{
+        for (unsigned i = 0; i < scene->n_clients; i++)
+                assert(close(scene->clients[i]) == 0);
+        assert(close(scene->listener) == 0);
+}
+
+static void begin(struct taker *taker, const struct scene *scene, struct board *board,
+                  unsigned slot, unsigned limit)
+{
+        struct acceptor_options options;
+
+        *taker = (struct taker){.board = board, .slot = board_slot(board, slot)};
+        assert(loop_init(&taker->loop) == 0);
+        atomic_store(&taker->slot->accepting, 1);
+        options = (struct acceptor_options){
+                .loop = &taker->loop,
+                .board = board,
+                .slot = taker->slot,
+                .listeners = &scene->listener,
+                .n_listeners = 1,
+                .limit = limit,
+                .connected = on_connected,
+                .data = taker,
+        };
+        assert(acceptor_new(&taker->acceptor, &options) == 0);
+}
+
+static void end(struct taker *taker)
+{
+        acceptor_free(taker->acceptor);
+        loop_done(&taker->loop);
+        for (unsigned i = 0; i < taker->n_taken; i++)
+                assert(close(taker->taken[i]) == 0);
+}
+
+/* Turns until nothing is ready. */
+static void turn(struct taker *taker)
+{
+        while (loop_turn(&taker->loop, 0) > 0)
+                ;
+}
+
+static void test_worker_alone_takes_all(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker taker;
+
+        assert(board_new(&board, 2) == 0);
+        begin(&taker, &scene, board, 0, 100);
+        arrive(&scene, 20);
+        turn(&taker);
+        assert(taker.n_taken == 20);
+        assert(acceptor_wake_usec(taker.acceptor) == USEC_NEVER);
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static void test_worker_that_is_ahead_steps_back_and_takes_one_when_it_returns(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker taker;
+        uint64_t wake;
+
+        assert(board_new(&board, 2) == 0);
+        atomic_store(&board_slot(board, 1)->accepting, 1); /* a sibling that never moves */
+        begin(&taker, &scene, board, 0, 100);
+        arrive(&scene, 20);
+        turn(&taker);
+        assert(taker.n_taken == 5); /* the slack is four */
+        wake = acceptor_wake_usec(taker.acceptor);
+        assert(wake != USEC_NEVER);
+
+        acceptor_turn(taker.acceptor, wake - 1);
+        assert(taker.n_taken == 5);
+        acceptor_turn(taker.acceptor, wake);
+        assert(taker.n_taken == 6);
+        turn(&taker);
+        assert(taker.n_taken == 6);
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static void test_siblings_that_do_not_accept_hold_nobody_back(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker taker;
+
+        assert(board_new(&board, 2) == 0);
+        begin(&taker, &scene, board, 0, 100);
+        arrive(&scene, 30);
+        turn(&taker);
+        assert(taker.n_taken == 30);
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static void test_slack_grows_with_the_number(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker taker;
+
+        assert(board_new(&board, 2) == 0);
+        atomic_store(&board_slot(board, 1)->accepting, 1);
+        atomic_store(&board_slot(board, 1)->connections, 80);
+        begin(&taker, &scene, board, 0, 1000);
+        atomic_store(&taker.slot->connections, 80);
+        arrive(&scene, 20);
+        turn(&taker);
+        assert(taker.n_taken == 11); /* an eighth of 80, and the one that makes it more */
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static void test_limit_is_kept_and_the_rest_waits(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker taker;
+
+        assert(board_new(&board, 1) == 0);
+        begin(&taker, &scene, board, 0, 3);
+        arrive(&scene, 5);
+        turn(&taker);
+        assert(taker.n_taken == 3);
+        acceptor_turn(taker.acceptor, acceptor_wake_usec(taker.acceptor));
+        assert(taker.n_taken == 3);
+        assert(acceptor_wake_usec(taker.acceptor) != USEC_NEVER);
+
+        atomic_store(&taker.slot->connections, 1);
+        acceptor_turn(taker.acceptor, acceptor_wake_usec(taker.acceptor));
+        turn(&taker);
+        assert(taker.n_taken == 5);
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static void test_two_workers_share_a_burst_evenly(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker one, other;
+
+        assert(board_new(&board, 2) == 0);
+        begin(&one, &scene, board, 0, 100);
+        begin(&other, &scene, board, 1, 100);
+        arrive(&scene, 40);
+        for (int i = 0; i < 100 && one.n_taken + other.n_taken < 40; i++) {
+                turn(&one);
+                turn(&other);
+                acceptor_turn(one.acceptor, acceptor_wake_usec(one.acceptor));
+                acceptor_turn(other.acceptor, acceptor_wake_usec(other.acceptor));
+        }
+        assert(one.n_taken + other.n_taken == 40);
+        assert(one.n_taken >= 15 && other.n_taken >= 15);
+        end(&one);
+        end(&other);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static void test_free_accepts_null(void)
+{
+        acceptor_free(NULL);
+}
+
+int main(void)
+{
+        test_worker_alone_takes_all();
+        test_worker_that_is_ahead_steps_back_and_takes_one_when_it_returns();
+        test_siblings_that_do_not_accept_hold_nobody_back();
+        test_slack_grows_with_the_number();
+        test_limit_is_kept_and_the_rest_waits();
+        test_two_workers_share_a_burst_evenly();
+        test_free_accepts_null();
+        return 0;
+}
