@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
-#include "master/generation.h"
 #include "master/report.h"
 #include "master/spawn.h"
 
@@ -19,8 +18,7 @@
 /* Timers may be late by this much, so that several fire at once. */
 #define ACCURACY_USEC (50 * USEC_PER_MSEC)
 
-/* -- deadlines
- * --------------------------------------------------------------------------------------- */
+/* -- deadlines -- */
 
 static int on_silence(sd_event_source *source, uint64_t usec, void *data)
 {
@@ -52,13 +50,7 @@ static void arm(struct child *child, sd_event_source **timer, uint64_t usec,
         (void)sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
 }
 
-/* -- actions
- * ----------------------------------------------------------------------------------------- */
-
-static const struct config *config_of(const struct child *child)
-{
-        return child->generation->config;
-}
+/* -- actions -- */
 
 static void send_signal(struct child *child, int number)
 {
@@ -68,12 +60,12 @@ static void send_signal(struct child *child, int number)
 
 static void await_ready(struct child *child)
 {
-        arm(child, &child->silence, config_of(child)->server_start_timeout, on_silence);
+        arm(child, &child->silence, child->config->server_start_timeout, on_silence);
 }
 
 static void await_beat(struct child *child)
 {
-        arm(child, &child->silence, config_of(child)->server_watchdog, on_silence);
+        arm(child, &child->silence, child->config->server_watchdog, on_silence);
 }
 
 static void serve(struct child *child)
@@ -84,15 +76,15 @@ static void serve(struct child *child)
                "Worker %u (pid %d) is ready after %llu ms", child->subject.worker_id,
                child->subject.worker_pid,
                (unsigned long long)((now_usec() - child->spawned_usec) / USEC_PER_MSEC));
-        generation_child_ready(child->generation);
+        child->owner->ready(child->data);
 }
 
 static void await_drain(struct child *child)
 {
         await_beat(child);
-        arm(child, &child->drain_end, config_of(child)->server_graceful_timeout + DRAIN_MARGIN_USEC,
+        arm(child, &child->drain_end, child->config->server_graceful_timeout + DRAIN_MARGIN_USEC,
             on_drain_end);
-        generation_fill(child->generation);
+        child->owner->leaves(child->data);
 }
 
 static void drain(struct child *child)
@@ -111,10 +103,10 @@ static void abort_it(struct child *child)
         send_signal(child, SIGABRT);
         send_signal(child, SIGCONT);
         arm(child, &child->silence, ABORT_GRACE_USEC, on_silence);
-        board_slot_clear(board_slot(child->generation->board, child->slot));
+        board_slot_clear(board_slot(child->board, child->slot));
         /* One that never served counts as a failed start when it is dead. */
         if (child->was_ready)
-                generation_fill(child->generation);
+                child->owner->leaves(child->data);
 }
 
 static void kill_it(struct child *child)
@@ -143,8 +135,8 @@ static void bury(struct child *child)
                 report_end(child->host->log, &child->subject, &child->end,
                            now_usec() - child->spawned_usec);
         child_forget(child);
-        board_slot_clear(board_slot(child->generation->board, child->slot));
-        generation_child_ended(child->generation, child);
+        board_slot_clear(board_slot(child->board, child->slot));
+        child->owner->ended(child->data, child);
 }
 
 void child_event(struct child *child, enum worker_event event)
@@ -170,8 +162,7 @@ void child_event(struct child *child, enum worker_event event)
                 actions[step.action](child);
 }
 
-/* -- life
- * -------------------------------------------------------------------------------------------- */
+/* -- life -- */
 
 static int on_process_end(sd_event_source *source, const siginfo_t *how, void *data)
 {
@@ -188,8 +179,8 @@ static pid_t fork_it(struct child *child)
         const struct child_host *host = child->host;
         int descriptors[LISTENERS_MAX];
         const struct worker_options options = {
-                .config = config_of(child),
-                .board = child->generation->board,
+                .config = child->config,
+                .board = child->board,
                 .slot = child->slot,
                 .subject = child->subject,
                 .log_target = host->log_target,

@@ -12,13 +12,13 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "board/board.h"
+#include "config/config.h"
 #include "log/log.h"
 #include "master/listen.h"
 #include "master/supervise.h"
 
 #define CHILD_SAID_MAX 256
-
-struct generation;
 
 /* What every child needs of the master. */
 struct child_host {
@@ -29,10 +29,23 @@ struct child_host {
         enum log_target log_target;
 };
 
+struct child;
+
+/* Who wants to know what becomes of a child. */
+struct child_owner {
+        void (*ready)(void *data);  /* it serves from now on */
+        void (*leaves)(void *data); /* it lives on but serves no more: a successor is wanted */
+        void (*ended)(void *data,
+                      const struct child *child); /* its process is gone, it can be used again */
+};
+
 struct child {
-        struct generation *generation;
         const struct child_host *host;
-        unsigned slot; /* of the generation's board */
+        const struct child_owner *owner;
+        void *data; /* the owner's */
+        const struct config *config;
+        struct board *board;
+        unsigned slot; /* of the board */
         enum worker_state state;
         struct record_subject subject;
         bool was_ready;

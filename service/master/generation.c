@@ -14,48 +14,7 @@
 
 #define ACCURACY_USEC (10 * USEC_PER_MSEC)
 
-int generation_new(struct generation **ret, const struct generation_owner *owner, unsigned number,
-                   struct config *config)
-{
-        unsigned n_workers = config->server_workers ? config->server_workers : cpus_usable();
-        size_t n_children = 2 * (size_t)n_workers;
-        struct generation *generation;
-        int r;
-
-        generation = calloc(1, sizeof(*generation) + n_children * sizeof(generation->children[0]));
-        if (!generation)
-                return -ENOMEM;
-        r = board_new(&generation->board, (unsigned)n_children);
-        if (r < 0) {
-                free(generation);
-                return r;
-        }
-        generation->owner = owner;
-        generation->number = number;
-        generation->config = config;
-        generation->n_workers = n_workers;
-        generation->n_children = n_children;
-        for (unsigned i = 0; i < n_children; i++)
-                generation->children[i] =
-                        (struct child){.generation = generation, .host = &owner->host, .slot = i};
-        *ret = generation;
-        return 0;
-}
-
-void generation_free(struct generation *generation)
-{
-        if (!generation)
-                return;
-        (void)sd_event_source_disable_unref(generation->retry);
-        for (size_t i = 0; i < generation->n_children; i++)
-                child_forget(&generation->children[i]);
-        board_free(generation->board);
-        config_free(generation->config);
-        free(generation);
-}
-
-/* -- keeping the number
- * ------------------------------------------------------------------------------ */
+/* -- keeping the number -- */
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 {
@@ -131,17 +90,23 @@ void generation_stop(struct generation *generation)
                 child_event(&generation->children[i], WORKER_STOP);
 }
 
-/* -- what becomes of the children
- * -------------------------------------------------------------------- */
+/* -- what becomes of the children -- */
 
-void generation_child_ready(struct generation *generation)
+static void on_child_ready(void *data)
 {
+        struct generation *generation = data;
+
         generation->failures = 0;
         if (generation->phase != GENERATION_STARTING ||
             generation_serving(generation) < generation->n_workers)
                 return;
         generation->phase = GENERATION_SERVING;
         generation->owner->ready(generation->owner->data, generation);
+}
+
+static void on_child_leaves(void *data)
+{
+        generation_fill(data);
 }
 
 static void back_off(struct generation *generation, const struct child *child)
@@ -153,8 +118,9 @@ static void back_off(struct generation *generation, const struct child *child)
         retry_later(generation);
 }
 
-void generation_child_ended(struct generation *generation, const struct child *child)
+static void on_child_ended(void *data, const struct child *child)
 {
+        struct generation *generation = data;
         const struct generation_loss loss = {
                 .phase = generation->phase,
                 .older_serves = generation->older_serves,
@@ -182,8 +148,61 @@ void generation_child_ended(struct generation *generation, const struct child *c
         }
 }
 
-/* -- questions
- * --------------------------------------------------------------------------------------- */
+/* -- beginning and end -- */
+
+static const struct child_owner child_owner = {
+        .ready = on_child_ready,
+        .leaves = on_child_leaves,
+        .ended = on_child_ended,
+};
+
+int generation_new(struct generation **ret, const struct generation_owner *owner, unsigned number,
+                   struct config *config)
+{
+        unsigned n_workers = config->server_workers ? config->server_workers : cpus_usable();
+        size_t n_children = 2 * (size_t)n_workers;
+        struct generation *generation;
+        int r;
+
+        generation = calloc(1, sizeof(*generation) + n_children * sizeof(generation->children[0]));
+        if (!generation)
+                return -ENOMEM;
+        r = board_new(&generation->board, (unsigned)n_children);
+        if (r < 0) {
+                free(generation);
+                return r;
+        }
+        generation->owner = owner;
+        generation->number = number;
+        generation->config = config;
+        generation->n_workers = n_workers;
+        generation->n_children = n_children;
+        for (unsigned i = 0; i < n_children; i++)
+                generation->children[i] = (struct child){
+                        .host = &owner->host,
+                        .owner = &child_owner,
+                        .data = generation,
+                        .config = config,
+                        .board = generation->board,
+                        .slot = i,
+                };
+        *ret = generation;
+        return 0;
+}
+
+void generation_free(struct generation *generation)
+{
+        if (!generation)
+                return;
+        (void)sd_event_source_disable_unref(generation->retry);
+        for (size_t i = 0; i < generation->n_children; i++)
+                child_forget(&generation->children[i]);
+        board_free(generation->board);
+        config_free(generation->config);
+        free(generation);
+}
+
+/* -- questions -- */
 
 struct child *generation_find(struct generation *generation, pid_t pid)
 {

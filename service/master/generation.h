@@ -12,6 +12,8 @@
 #include "master/child.h"
 #include "master/supervise.h"
 
+struct generation;
+
 /* Who wants to know what becomes of a generation. */
 struct generation_owner {
         struct child_host host;
@@ -67,7 +69,3 @@ struct child *generation_find(struct generation *generation, pid_t pid);
  */
 unsigned generation_serving(const struct generation *generation);
 unsigned generation_processes(const struct generation *generation);
-
-/* For child.c: one of its children became ready, or ended. */
-void generation_child_ready(struct generation *generation);
-void generation_child_ended(struct generation *generation, const struct child *child);

@@ -24,8 +24,7 @@
 
 #define DEFAULT_ADDRESS "127.0.0.1:8080"
 
-/* -- addresses
- * --------------------------------------------------------------------------------------- */
+/* -- addresses -- */
 
 static int unix_address(const char *path, struct sockaddr_storage *ret, socklen_t *ret_size)
 {
@@ -127,8 +126,7 @@ static int add(struct listeners *listeners, int fd)
         return 0;
 }
 
-/* -- opened
- * ------------------------------------------------------------------------------------------ */
+/* -- opened -- */
 
 /* A unix socket that nobody listens on any more is in the way of a new one. */
 static void remove_stale(const struct sockaddr_un *address)
@@ -174,8 +172,7 @@ static int open_one(struct listeners *listeners, const char *text)
         return 0;
 }
 
-/* -- passed
- * ------------------------------------------------------------------------------------------ */
+/* -- passed -- */
 
 /* "http" by our unit; "unknown" and the unit's name are what systemd gives a socket that has no
  * FileDescriptorName=. */

@@ -91,8 +91,7 @@ int master_load_config(struct config **ret, const struct master_options *options
         return 0;
 }
 
-/* -- generations come and go
- * ------------------------------------------------------------------------- */
+/* -- generations come and go -- */
 
 /* End the loop; what is still alive dies with the master (PR_SET_PDEATHSIG) or by systemd's hand.
  */
@@ -279,8 +278,7 @@ static void stop(struct master *master)
                 generation_stop(generation);
 }
 
-/* -- events of the loop
- * ------------------------------------------------------------------------------ */
+/* -- events of the loop -- */
 
 static struct child *find_child(const struct master *master, pid_t pid)
 {
@@ -404,8 +402,7 @@ static int after_turn(sd_event_source *source, void *data)
         return ship_records(master);
 }
 
-/* -- set-up and end
- * ---------------------------------------------------------------------------------- */
+/* -- set-up and end -- */
 
 static int block_signals(void)
 {

@@ -49,8 +49,7 @@ struct http {
         uint64_t drain_since; /* 0: not draining */
 };
 
-/* -- connections
- * ------------------------------------------------------------------------------------- */
+/* -- connections -- */
 
 static void format_peer(const struct sockaddr *address, char text[static REQUEST_PEER_MAX])
 {
@@ -206,8 +205,7 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
         publish(http);
 }
 
-/* -- requests
- * ---------------------------------------------------------------------------------------- */
+/* -- requests -- */
 
 /* The request line is complete: @target as it came, which later callbacks only see decoded. */
 static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
@@ -386,8 +384,7 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
         *context = NULL;
 }
 
-/* -- the library
- * ------------------------------------------------------------------------------------- */
+/* -- the library -- */
 
 /*
  * What libmicrohttpd says of itself. It answers some requests before any callback (a request line
@@ -505,8 +502,7 @@ unsigned http_connections(const struct http *http)
         return http->n_connections;
 }
 
-/* -- deadlines and the end
- * --------------------------------------------------------------------------- */
+/* -- deadlines and the end -- */
 
 static void expire(struct connection *connection)
 {

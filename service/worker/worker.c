@@ -65,8 +65,7 @@ struct worker {
         unsigned idle_turns;
 };
 
-/* -- set-up
- * ------------------------------------------------------------------------------------------ */
+/* -- set-up -- */
 
 /* SIGINT and SIGHUP of a terminal reach the whole foreground group; the master decides what they
  * mean. */
@@ -194,8 +193,7 @@ static int start_service(struct worker *worker)
         return pool_new(&service->pool, config->server_threads, service->slot);
 }
 
-/* -- events of the loop
- * ------------------------------------------------------------------------------ */
+/* -- events of the loop -- */
 
 static struct worker *worker_of_signal(struct watch *watch)
 {
@@ -304,8 +302,7 @@ static int set_up(struct worker *worker)
         return r < 0 ? EXIT_CODE_BUG : EXIT_CODE_OK;
 }
 
-/* -- the loop
- * ---------------------------------------------------------------------------------------- */
+/* -- the loop -- */
 
 /* Ship what the turn produced, and be woken when the sink takes more. */
 static void ship_records(struct worker *worker, uint64_t now)
@@ -394,8 +391,7 @@ static int serve(struct worker *worker)
         return 0;
 }
 
-/* -- the end
- * ----------------------------------------------------------------------------------------- */
+/* -- the end -- */
 
 /* Applications may still be running: their requests get a record, and nothing that they use is
  * touched. */
