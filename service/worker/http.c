@@ -23,8 +23,21 @@
  * lost first segment comes after 1 s (RFC 6298, 2.1), so 2 s see it. */
 #define DRAIN_FRESH_USEC (2 * USEC_PER_SEC)
 
+/* A connection that had an answer this recently is between two requests rather than idle: a
+ * draining worker still takes the next one, so that a busy client finds no connection closed in its
+ * hands. */
+#define DRAIN_BETWEEN_USEC (500 * USEC_PER_MSEC)
+
 /* Refusals of libmicrohttpd itself whose connection has not been seen to end yet. */
 #define REFUSALS_MAX 64
+
+/* States of a TCP connection as TCP_INFO has them; <netinet/tcp.h>, which names them, and
+ * <linux/tcp.h>, which has all of struct tcp_info, exclude each other. */
+enum {
+        STATE_CLOSE = 7,
+        STATE_CLOSE_WAIT = 8,
+        STATE_LAST_ACK = 9,
+};
 
 struct connection {
         struct connection *next;
@@ -33,9 +46,10 @@ struct connection {
         int fd;
         struct transaction *transaction; /* the request that is not over; NULL: idle */
         uint64_t deadline;               /* when the head must be complete; USEC_NEVER behind it */
-        uint64_t received;               /* bytes of complete requests */
-        bool served;                     /* had a request before */
-        bool expired;                    /* ended by a deadline of ours */
+        uint64_t answered; /* when the last request was over; at first, when it began */
+        uint64_t received; /* bytes of complete requests */
+        bool served;       /* had a request before */
+        bool expired;      /* ended by a deadline of ours */
         char peer[REQUEST_PEER_MAX];
 };
 
@@ -46,7 +60,7 @@ struct http {
         unsigned n_connections;
         unsigned refusals[REFUSALS_MAX]; /* statuses, oldest first */
         size_t n_refusals;
-        uint64_t drain_since; /* 0: not draining */
+        bool draining;
 };
 
 /* -- connections -- */
@@ -95,7 +109,8 @@ static struct connection *connection_new(struct http *http, struct MHD_Connectio
         }
         connection->http = http;
         connection->fd = fd->connect_fd;
-        connection->deadline = now_usec() + http->service->config->http_header_timeout;
+        connection->answered = now_usec();
+        connection->deadline = connection->answered + http->service->config->http_header_timeout;
         format_peer(address->client_addr, connection->peer);
 
         connection->next = http->connections;
@@ -116,15 +131,14 @@ static void connection_free(struct connection *connection)
         free(connection);
 }
 
-/* Bytes that the client sent so far; 0 for a unix socket, which does not tell. */
-static uint64_t bytes_received(const struct connection *connection)
+/* What the kernel knows of a connection; all zero for a unix socket. */
+static struct tcp_info tcp_info_of(const struct connection *connection)
 {
         struct tcp_info info = {0};
         socklen_t size = sizeof(info);
 
-        if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
-                return 0;
-        return info.tcpi_bytes_received;
+        (void)getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+        return info;
 }
 
 /* The oldest refusal of libmicrohttpd's own; 0: none. */
@@ -157,15 +171,30 @@ static const char *refusal_reason(unsigned status)
 }
 
 /* A request that ended before libmicrohttpd told of it: its record has no method and no target. */
-static void record_unseen(struct connection *connection, unsigned status, const char *reason)
+static void record_unseen(struct connection *connection, unsigned status, enum outcome outcome)
 {
         struct transaction *transaction =
                 transaction_new(connection->http->service, NULL, connection->peer);
 
-        if (!transaction)
-                return;
-        transaction_refuse(transaction, (int)status, reason, true);
-        transaction_end(transaction, OUTCOME_REJECTED);
+        if (transaction && outcome == OUTCOME_REJECTED)
+                transaction_refuse(transaction, (int)status, refusal_reason(status), true);
+        transaction_end(transaction, outcome);
+}
+
+/* How a connection ended that brought the beginning of a request and no more. */
+static enum outcome outcome_of_beginning(const struct connection *connection,
+                                         const struct tcp_info *info)
+{
+        if (connection->expired)
+                return OUTCOME_TIMEOUT;
+        switch (info->tcpi_state) {
+        case STATE_CLOSE:
+        case STATE_CLOSE_WAIT:
+        case STATE_LAST_ACK:
+                return OUTCOME_CLIENT_ABORT; /* the client closed, or was faster after we did */
+        default:
+                return OUTCOME_REJECTED; /* libmicrohttpd closes without an answer on some lines */
+        }
 }
 
 /*
@@ -177,16 +206,14 @@ static void record_unseen(struct connection *connection, unsigned status, const 
 static void record_rest(struct connection *connection)
 {
         struct http *http = connection->http;
-        uint64_t received = bytes_received(connection);
-        unsigned status;
+        const struct tcp_info info = tcp_info_of(connection);
+        uint64_t received = info.tcpi_bytes_received;
 
-        if (http->n_refusals > 0 && (received == 0 || received > connection->received)) {
-                status = take_refusal(http);
-                record_unseen(connection, status, refusal_reason(status));
-        } else if (!connection->served && received > 0) {
-                status = connection->expired ? MHD_HTTP_REQUEST_TIMEOUT : MHD_HTTP_BAD_REQUEST;
-                record_unseen(connection, status, "no complete request line");
-        }
+        if (http->n_refusals > 0 && (received == 0 || received > connection->received))
+                record_unseen(connection, take_refusal(http), OUTCOME_REJECTED);
+        else if (!connection->served && received > 0)
+                record_unseen(connection, MHD_HTTP_BAD_REQUEST,
+                              outcome_of_beginning(connection, &info));
 }
 
 static void on_connection(void *data, struct MHD_Connection *mhd, void **context,
@@ -280,7 +307,7 @@ static bool add_headers(struct MHD_Response *mhd, const struct transaction *tran
  * read as a request. */
 static bool must_close(const struct http *http, const struct transaction *transaction)
 {
-        return transaction->response.close || http->drain_since != 0 ||
+        return transaction->response.close || http->draining ||
                (transaction->framing.chunked && MHD_VERSION < 0x01000000);
 }
 
@@ -377,7 +404,8 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
         }
         connection->received += transaction->request.head_size + transaction->request.body_size;
         connection->served = true;
-        connection->deadline = now_usec() + http->service->config->http_keepalive +
+        connection->answered = now_usec();
+        connection->deadline = connection->answered + http->service->config->http_keepalive +
                                http->service->config->http_header_timeout;
         connection->transaction = NULL;
         transaction_end(transaction, outcome);
@@ -517,26 +545,28 @@ static void end_idle(const struct connection *connection)
         (void)shutdown(connection->fd, SHUT_RD);
 }
 
+static bool idle(const struct connection *connection, uint64_t now)
+{
+        uint64_t patience = connection->served ? DRAIN_BETWEEN_USEC : DRAIN_FRESH_USEC;
+
+        return !connection->transaction && now >= connection->answered + patience;
+}
+
 void http_check_deadlines(struct http *http, uint64_t now)
 {
-        bool fresh_are_late = http->drain_since && now >= http->drain_since + DRAIN_FRESH_USEC;
-
         for (struct connection *connection = http->connections; connection;
              connection = connection->next) {
                 if (connection->deadline <= now)
                         expire(connection);
-                else if (fresh_are_late && !connection->transaction && !connection->served)
+                else if (http->draining && idle(connection, now))
                         end_idle(connection);
         }
 }
 
 void http_drain(struct http *http, uint64_t now)
 {
-        http->drain_since = now;
-        for (struct connection *connection = http->connections; connection;
-             connection = connection->next)
-                if (!connection->transaction && connection->served)
-                        end_idle(connection);
+        http->draining = true;
+        http_check_deadlines(http, now);
 }
 
 void http_give_up(const struct http *http)

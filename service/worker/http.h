@@ -40,7 +40,11 @@ void http_turn(struct http *http);
 /** http_timeout_usec() - how long http_turn() may wait for its next call if nothing happens. */
 uint64_t http_timeout_usec(struct http *http);
 
-/** http_check_deadlines() - end the connections whose time is up; to be called about once a second.
+/**
+ * http_check_deadlines() - end the connections whose time is up, and, while draining, those that
+ * are idle
+ *
+ * To be called about once a second, while draining ten times a second.
  */
 void http_check_deadlines(struct http *http, uint64_t now);
 
@@ -50,8 +54,9 @@ unsigned http_connections(const struct http *http);
 /**
  * http_drain() - serve what has begun, begin nothing new
  *
- * Idle connections end at once. One that has not brought its first request yet was accepted by us
- * and by nobody else, so its request is waited for a little. Every response says Connection: close.
+ * Every response says Connection: close from now on. Idle connections end at once; but one that was
+ * accepted and has not brought its first request yet, or that had an answer a moment ago, is waited
+ * for a little: its client's request may be on the way, and nobody else will read it.
  */
 void http_drain(struct http *http, uint64_t now);
 

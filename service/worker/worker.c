@@ -36,6 +36,10 @@
 #define SPIN_TURNS_MAX 50
 #define SPIN_PAUSE     (5 * USEC_PER_MSEC)
 
+/* How often the deadlines of connections are looked at. */
+#define CHECK_USEC       USEC_PER_SEC
+#define CHECK_DRAIN_USEC (100 * USEC_PER_MSEC)
+
 /* How long the last records may take to reach the journal. */
 #define LAST_RECORDS_USEC (500 * USEC_PER_MSEC)
 
@@ -226,6 +230,7 @@ static void drain(struct worker *worker)
         acceptor_free(worker->acceptor);
         worker->acceptor = NULL;
         http_drain(worker->http, now);
+        worker->next_check = now + CHECK_DRAIN_USEC;
         (void)notify_send(worker->notify, "STOPPING=1");
 }
 
@@ -338,7 +343,7 @@ static void check_deadlines(struct worker *worker, uint64_t now)
 {
         if (now < worker->next_check)
                 return;
-        worker->next_check = now + USEC_PER_SEC;
+        worker->next_check = now + (worker->acceptor ? CHECK_USEC : CHECK_DRAIN_USEC);
         http_check_deadlines(worker->http, now);
 }
 
