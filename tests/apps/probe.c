@@ -313,6 +313,8 @@ static int start(appsrv_ctx *ctx, void **self)
         sleep_ms(number_of(appsrv_config(ctx, "start_delay_ms")));
         if (appsrv_config(ctx, "start_fail"))
                 return -ENODEV;
+        if (appsrv_config(ctx, "start_exit"))
+                _exit((int)number_of(appsrv_config(ctx, "start_exit")));
         probe = calloc(1, sizeof(*probe));
         if (!probe)
                 return -ENOMEM;
@@ -328,7 +330,8 @@ static void stop(appsrv_ctx *ctx, void *self)
         free(self);
 }
 
-static const char *const settings[] = {"greeting", "start_delay_ms", "start_fail", NULL};
+static const char *const settings[] = {"greeting", "start_delay_ms", "start_exit", "start_fail",
+                                       NULL};
 
 APPSRV_APP(.name = "probe", .version = "1", .flags = APPSRV_F_CONCURRENT, .settings = settings,
            .start = start, .handle = handle, .stop = stop);

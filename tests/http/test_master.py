@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The master at the edges of its life: starts that fail, signals at the wrong time, watchdogs, sockets and what workers inherit."""
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from lib import builds
+from lib.client import Load
+from lib.serving import Serving
+from lib.wait import wait_until
+
+ACTIVATE = Path(builds.__file__).with_name("activate.py")
+WORKERS = "[server]\nworkers = 2\nthreads = 2\nwatchdog = 1s\ngraceful_timeout = 3s\n"
+
+
+def application(build, *keys):
+    return f"[app probe]\ntype = native\npath = {build.application('probe')}\n" + "".join(f"{key}\n" for key in keys)
+
+
+def ended(build, folder, config, seconds=30):
+    """Serves a configuration that cannot be served, until the master gives up."""
+    server = Serving(build, folder, config)
+    done = subprocess.run(server.command, capture_output=True, text=True, timeout=seconds, check=False,
+                          env=builds.environment(RUNTIME_DIRECTORY=str(folder)))
+    return done.returncode, done.stderr
+
+
+# -- starts that fail ----------------------------------------------------------
+
+def test_start_is_given_up_after_five_deaths_with_growing_pauses(build, tmp_path):
+    begun = time.monotonic()
+    status, told = ended(build, tmp_path, "[server]\nworkers = 1\n" + application(build, "start_exit = 1"))
+    assert status == 70, told
+    assert told.count("EVENT=worker-died") == 5 and told.count("EVENT=worker-backoff") == 4
+    assert "EXIT_CODE=1" in told and "master-ready" not in told
+    assert time.monotonic() - begun >= 0.1 + 0.2 + 0.4 + 0.8
+
+
+def test_application_that_cannot_start_ends_the_start_with_78(build, tmp_path):
+    status, told = ended(build, tmp_path, "[server]\nworkers = 1\n" + application(build, "start_fail = 1"))
+    assert status == 78, told
+    assert told.count("EVENT=app-failed") == 1 and "start() failed" in told
+
+
+def test_application_that_cannot_be_loaded_ends_the_start_with_78_and_its_line(build, tmp_path):
+    config = f"[server]\nworkers = 1\n[app bad]\ntype = native\npath = {build.application('refused_symbol')}\n"
+    status, told = ended(build, tmp_path, config)
+    assert status == 78, told
+    assert "EVENT=app-failed" in told and "appsrv.ini:5: [app bad]" in told
+
+
+def test_start_that_takes_too_long_is_aborted(build, tmp_path):
+    config = "[server]\nworkers = 1\nstart_timeout = 1s\n" + application(build, "start_delay_ms = 60000")
+    server = Serving(build, tmp_path, config)
+    with open(tmp_path / "told", "wb") as output:
+        process = subprocess.Popen(server.command, stderr=output, env=builds.environment(RUNTIME_DIRECTORY=str(tmp_path)))
+    try:
+        told = wait_until(lambda: "EVENT=worker-died" in (tmp_path / "told").read_text() and (tmp_path / "told").read_text(),
+                          20, "the worker is aborted")
+        assert "EVENT=worker-hung" in told and "SIGNAL=ABRT" in told
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+# -- signals at the wrong time ---------------------------------------------------
+
+def test_terminated_while_starting_it_ends_at_once(build, tmp_path):
+    server = Serving(build, tmp_path, WORKERS + application(build, "start_delay_ms = 20000"))
+    process = subprocess.Popen(server.command, stderr=subprocess.PIPE, text=True,
+                               env=builds.environment(RUNTIME_DIRECTORY=str(tmp_path)))
+    try:
+        for line in process.stderr:
+            if "worker-started" in line:
+                break
+        process.terminate()
+        rest = process.stderr.read()
+        assert process.wait(10) == 0
+        assert "worker-died" not in rest
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_reloads_that_come_together_end_in_the_last_configuration(start):
+    with start(WORKERS) as server:
+        told = len(server.states())
+        server.signal(signal.SIGHUP)
+        server.write_config(WORKERS.replace("workers = 2", "workers = 4"))
+        for _ in range(5):
+            server.signal(signal.SIGHUP)
+        wait_until(lambda: len(server.workers()) == 4, 20, "four workers")
+        wait_until(lambda: server.states()[told:].count("READY=1") == server.states()[told:].count("RELOADING=1"), 10,
+                   "each reload is over")
+        assert server.ask("/").status == 200
+
+
+def test_reload_while_starting_comes_after_the_start(start, build):
+    server = start(WORKERS + application(build, "start_delay_ms = 1000"))
+    begun = []
+
+    class Early(Serving):
+        def wait_for_state(self, state, seconds=30, after=0):
+            if not begun:
+                begun.append(True)
+                self.wait_for_line("worker-started")
+                self.write_config(WORKERS.replace("workers = 2", "workers = 3"))
+                self.signal(signal.SIGHUP)
+            super().wait_for_state(state, seconds, after)
+
+    server.__class__ = Early
+    with server:
+        wait_until(lambda: len(server.workers()) == 3, 20, "the second configuration")
+        assert server.states().count("RELOADING=1") == 1
+
+
+def test_stop_while_reloading_ends_all(start, build):
+    with start(WORKERS) as server:
+        server.write_config(WORKERS + application(build, "start_delay_ms = 20000"))
+        server.signal(signal.SIGHUP)
+        server.wait_for_line("reload-started")
+        assert server.stop() == 0
+
+
+def test_worker_that_is_told_to_end_is_replaced_and_nobody_notices(start):
+    with start(WORKERS) as server:
+        victim = server.workers()[0]
+        with Load(server, threads=4) as load:
+            load.wait_for_answers(20)
+            os.kill(victim, signal.SIGTERM)
+            wait_until(lambda: victim not in server.workers() and len(server.workers()) == 2, 10, "replaced")
+            load.wait_for_answers(20)
+            load.stop()
+        assert not load.failed, load.failed[:3]
+        assert server.lines("worker-exited", f"WORKER_PID={victim}") and not server.lines("worker-died")
+
+
+# -- the master's own beat ---------------------------------------------------------
+
+def test_beats_only_while_somebody_serves(start):
+    with start(WORKERS.replace("watchdog = 1s", "watchdog = 10s"), wrapper=("env", "WATCHDOG_USEC=200000")) as server:
+        for _ in range(3):
+            told = len(server.states())
+            server.wait_for_state("WATCHDOG=1", 5, after=told)
+        victims = server.workers()
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        server.wait_for_line("worker-ready", after=3)
+        told = len(server.states())
+        server.wait_for_state("WATCHDOG=1", 5, after=told)
+
+
+def test_does_not_beat_while_nobody_serves(start, build):
+    config = WORKERS + application(build)
+    with start(config, wrapper=("env", "WATCHDOG_USEC=200000")) as server:
+        # from now on a worker cannot become ready, and those that serve die
+        server.write_config(WORKERS + application(build, "start_delay_ms = 3000"))
+        told = len(server.states())
+        server.signal(signal.SIGHUP)
+        server.wait_for_state("READY=1", 20, after=told)
+        for pid in server.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: len(server.lines("SIGNAL=KILL")) >= 2, 10, "both are dead")
+        server.states()
+        told = len(server.states())
+        server.wait_for_line("worker-ready", after=5, seconds=20)
+        dead_time = server.states()[told:]
+        # a beat may have been on the way, and one may follow the first worker that is ready again
+        assert dead_time.count("WATCHDOG=1") <= 3, dead_time
+
+
+def test_status_tells_workers_and_load(start):
+    with start(WORKERS) as server:
+        with Load(server, threads=2) as load:
+            load.wait_for_answers(10)
+            wait_until(lambda: [state for state in server.states() if state.startswith("STATUS=2 workers (")
+                                and " req/s, p99 " in state and state.endswith("backlog 0, log ok")
+                                and " 0 req/s" not in state], 10, "a status with a rate and a latency")
+            load.stop()
+
+
+# -- sockets -------------------------------------------------------------------------
+
+def test_passed_socket_wins_over_listen(build, tmp_path):
+    server = Serving(build, tmp_path, WORKERS)
+    server.command = [sys.executable, "-B", ACTIVATE, *map(str, server.address), "http", *server.command]
+    server.command[server.command.index("--listen") + 1] = "127.0.0.1:1"
+    with server:
+        assert server.ask("/").status == 200
+        assert len(server.lines("EVENT=listening")) == 1
+
+
+def test_unix_socket_and_several_addresses(start, tmp_path):
+    path = tmp_path / "web"
+    with start(WORKERS, arguments=("--listen", path)) as server:
+        assert server.ask("/").status == 200
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(b"GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200 ") and b"peer: unix" in answer
+        server.wait_for_line("REMOTE_ADDR=unix")
+    assert not path.exists()
+
+
+def test_address_that_is_taken_is_69_and_nonsense_78(build, tmp_path):
+    server = Serving(build, tmp_path, WORKERS)
+    with socket.create_server(server.address):
+        done = subprocess.run(server.command, capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 69 and "{}:{}".format(*server.address) in done.stderr
+    server.command[server.command.index("--listen") + 1] = "nonsense"
+    done = subprocess.run(server.command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 78 and "nonsense" in done.stderr
+
+
+# -- what workers inherit --------------------------------------------------------------
+
+def test_workers_have_nothing_of_the_masters(start):
+    with start(WORKERS, wrapper=("env", "WATCHDOG_USEC=10000000", "LISTEN_PID=1", "LISTEN_FDS=1")) as server:
+        for pid in server.workers():
+            environment = dict(entry.split("=", 1) for entry in
+                               Path(f"/proc/{pid}/environ").read_text(encoding="utf-8").split("\0") if "=" in entry)
+            assert environment  # what the kernel shows is that of the exec, so the descriptors tell the rest
+            links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+            assert not [link for link in links if "pidfd" in link or "[timerfd]" in link]
+            assert sum("[signalfd]" in link for link in links) == 1
+            assert sum("[eventpoll]" in link for link in links) == 2  # the worker's own and libmicrohttpd's
+            assert Path(f"/proc/{pid}/comm").read_text(encoding="ascii").startswith("appsrv-w")
+            assert Path(f"/proc/{pid}/oom_score_adj").read_text(encoding="ascii").strip() == "300"
+
+
+def test_nothing_is_left_behind(start, tmp_path):
+    with start(WORKERS) as server:
+        assert (tmp_path / "runtime" / "notify").exists()
+        workers = server.workers()
+    assert not list((tmp_path / "runtime").iterdir())
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
