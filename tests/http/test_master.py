@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The master at the edges of its life: starts that fail, signals at the wrong time, watchdogs, sockets and what workers inherit."""
 import contextlib
-import contextlib
 import os
 import signal
 import socket
