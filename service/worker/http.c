@@ -176,7 +176,10 @@ static void record_unseen(struct connection *connection, unsigned status, enum o
         struct transaction *transaction =
                 transaction_new(connection->http->service, NULL, connection->peer);
 
-        if (transaction && outcome == OUTCOME_REJECTED)
+        if (!transaction)
+                return;
+        transaction->request.started_usec = connection->answered;
+        if (outcome == OUTCOME_REJECTED)
                 transaction_refuse(transaction, (int)status, refusal_reason(status), true);
         transaction_end(transaction, outcome);
 }
@@ -185,8 +188,10 @@ static void record_unseen(struct connection *connection, unsigned status, enum o
 static enum outcome outcome_of_beginning(const struct connection *connection,
                                          const struct tcp_info *info)
 {
-        if (connection->expired)
-                return OUTCOME_TIMEOUT;
+        uint64_t patience = connection->http->service->config->http_keepalive;
+
+        if (connection->expired || now_usec() >= connection->answered + patience)
+                return OUTCOME_TIMEOUT; /* by our deadline, or by libmicrohttpd's */
         switch (info->tcpi_state) {
         case STATE_CLOSE:
         case STATE_CLOSE_WAIT:
