@@ -181,9 +181,9 @@ def test_non_concurrent_application_is_never_entered_twice(start):
         assert not load.failed, load.failed[:3]
 
 
-def test_head_that_never_ends_is_a_timeout_whoever_notices(start):
-    for setting in ("header_timeout = 1s", "keepalive = 1s"):
-        with start(f"[server]\nworkers = 1\n[http]\n{setting}\n") as server, server.connect(timeout=10) as slow:
-            slow.send(b"GET /never-en")
-            assert slow.rest() == b""
-            assert "OUTCOME=timeout" in server.wait_for_line("HTTP_STATUS=408")
+@pytest.mark.parametrize("setting", ["header_timeout = 1s", "keepalive = 1s"])
+def test_head_that_never_ends_is_a_timeout_whoever_notices(start, setting):
+    with start(f"[server]\nworkers = 1\n[http]\n{setting}\n") as server, server.connect(timeout=10) as slow:
+        slow.send(b"GET /never-en")
+        assert slow.rest() == b""
+        assert "OUTCOME=timeout" in server.wait_for_line("HTTP_STATUS=408")
