@@ -28,6 +28,9 @@
  * hands. */
 #define DRAIN_BETWEEN_USEC (500 * USEC_PER_MSEC)
 
+/* CLOCK_MONOTONIC_COARSE is behind by up to a tick: 10 ms at CONFIG_HZ=100. */
+#define COARSE_CLOCK_USEC (20 * USEC_PER_MSEC)
+
 /* Refusals of libmicrohttpd itself whose connection has not been seen to end yet. */
 #define REFUSALS_MAX 64
 
@@ -188,10 +191,12 @@ static void record_unseen(struct connection *connection, unsigned status, enum o
 static enum outcome outcome_of_beginning(const struct connection *connection,
                                          const struct tcp_info *info)
 {
-        uint64_t patience = connection->http->service->config->http_keepalive;
+        uint64_t keepalive = connection->http->service->config->http_keepalive;
 
-        if (connection->expired || now_usec() >= connection->answered + patience)
-                return OUTCOME_TIMEOUT; /* by our deadline, or by libmicrohttpd's */
+        /* By our deadline, or by libmicrohttpd's, whose clock is a coarse one. */
+        if (connection->expired ||
+            now_usec() + COARSE_CLOCK_USEC >= connection->answered + keepalive)
+                return OUTCOME_TIMEOUT;
         switch (info->tcpi_state) {
         case STATE_CLOSE:
         case STATE_CLOSE_WAIT:
