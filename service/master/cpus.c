@@ -44,19 +44,21 @@ static unsigned less(unsigned a, unsigned b)
         return b != 0 && b < a ? b : a;
 }
 
-/* @cgroup: "/a/b" below the root; shortened step by step. */
-static unsigned limit_by_quotas(unsigned cpus, char *cgroup)
+/* The root is asked too: in a container it is not the machine's. */
+unsigned cpus_of_cgroup(unsigned cpus, const char *root, char *cgroup)
 {
         char path[PATH_MAX + 64], line[128];
         char *slash;
 
-        while ((slash = strrchr(cgroup, '/'))) {
-                (void)snprintf(path, sizeof(path), CGROUP_ROOT "%s/cpu.max", cgroup);
+        for (;;) {
+                (void)snprintf(path, sizeof(path), "%s%s/cpu.max", root, cgroup);
                 if (read_line(path, line, sizeof(line)))
                         cpus = less(cpus, cpus_of_quota(line));
+                slash = strrchr(cgroup, '/');
+                if (!slash)
+                        return cpus;
                 *slash = '\0';
         }
-        return cpus;
 }
 
 static unsigned affine(void)
@@ -75,6 +77,6 @@ unsigned cpus_usable(void)
 
         /* "0::/system.slice/appsrv.service"; other lines are of version 1. */
         if (read_line("/proc/self/cgroup", line, sizeof(line)) && strncmp(line, "0::/", 4) == 0)
-                cpus = limit_by_quotas(cpus, line + 3);
+                cpus = cpus_of_cgroup(cpus, CGROUP_ROOT, line + 3);
         return cpus > 0 ? cpus : 1;
 }

@@ -6,6 +6,10 @@
  * rounded up; 0: no limit or no sense. */
 unsigned cpus_of_quota(const char *text);
 
+/** cpus_of_cgroup() - @cpus, as far as the quotas of @cgroup ("/a/b"; shortened) and of all above
+ * it allow; @root: where the tree of cgroups is mounted. Reads files. */
+unsigned cpus_of_cgroup(unsigned cpus, const char *root, char *cgroup);
+
 /** cpus_usable() - processors of the affinity mask, as far as the cgroup's quota and those above it
  * allow; at least 1. Reads files. */
 unsigned cpus_usable(void);

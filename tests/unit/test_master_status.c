@@ -4,7 +4,11 @@
 #include "master/status.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -77,6 +81,59 @@ static void test_quota_is_rounded_up_and_nonsense_is_no_limit(void)
         assert(cpus_usable() >= 1);
 }
 
+static void write_quota(const char *folder, const char *text)
+{
+        char path[128];
+        FILE *file;
+
+        (void)snprintf(path, sizeof(path), "%s/cpu.max", folder);
+        file = fopen(path, "we");
+        assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void remove_quota(const char *folder)
+{
+        char path[128];
+
+        (void)snprintf(path, sizeof(path), "%s/cpu.max", folder);
+        assert(unlink(path) == 0 && rmdir(folder) == 0);
+}
+
+static unsigned cpus_below(const char *root, const char *cgroup)
+{
+        char name[64];
+
+        (void)snprintf(name, sizeof(name), "%s", cgroup);
+        return cpus_of_cgroup(8, root, name);
+}
+
+/* In a container the root of the tree has a quota, on a machine it has no such file. */
+static void test_tightest_quota_up_to_the_root_counts(void)
+{
+        char root[] = "/tmp/test_master_status.XXXXXX", slice[64], service[96];
+
+        assert(mkdtemp(root));
+        (void)snprintf(slice, sizeof(slice), "%s/a.slice", root);
+        (void)snprintf(service, sizeof(service), "%s/b.service", slice);
+        assert(mkdir(slice, 0700) == 0 && mkdir(service, 0700) == 0);
+        assert(cpus_below(root, "/a.slice/b.service") == 8);
+
+        write_quota(service, "max 100000\n");
+        write_quota(slice, "300000 100000\n");
+        write_quota(root, "400000 100000\n");
+        assert(cpus_below(root, "/a.slice/b.service") == 3);
+        write_quota(root, "200000 100000\n");
+        assert(cpus_below(root, "/a.slice/b.service") == 2);
+        assert(cpus_below(root, "/") == 2);
+        assert(cpus_below(root, "/gone/away") == 2);
+        write_quota(service, "100000 100000\n");
+        assert(cpus_below(root, "/a.slice/b.service") == 1);
+
+        remove_quota(service);
+        remove_quota(slice);
+        remove_quota(root);
+}
+
 int main(void)
 {
         test_line_tells_workers_rate_latency_backlog_and_log();
@@ -84,5 +141,6 @@ int main(void)
         test_counters_that_went_back_count_from_zero();
         test_long_lines_are_cut_not_overrun();
         test_quota_is_rounded_up_and_nonsense_is_no_limit();
+        test_tightest_quota_up_to_the_root_counts();
         return 0;
 }
