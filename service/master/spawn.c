@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +45,8 @@ static int close_all_but(const int *keep, size_t n)
         memcpy(sorted, keep, n * sizeof(*sorted));
         qsort(sorted, n, sizeof(*sorted), compare_descriptors);
         for (size_t i = 0; i < n; i++) {
+                if ((unsigned)sorted[i] < from)
+                        continue; /* stands in for a standard stream */
                 if ((unsigned)sorted[i] > from && close_range(from, (unsigned)sorted[i] - 1, 0) < 0)
                         return -errno;
                 from = (unsigned)sorted[i] + 1;
@@ -63,20 +64,16 @@ static void raise_oom_score(void)
 }
 
 /* sd_notify(3) in an application must reach the master and never systemd, which takes only the main
- * process's word. */
+ * process's word. A library that finds a watchdog in the environment feeds it from a thread of its
+ * own; here only the worker's loop may. */
 static int set_environment(const struct worker_options *options)
 {
-        char pid[24], usec[24];
+        static const char *const masters[] = {"WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID",
+                                              "LISTEN_FDS", "LISTEN_FDNAMES"};
 
-        (void)snprintf(pid, sizeof(pid), "%d", getpid());
-        (void)snprintf(usec, sizeof(usec), "%" PRIu64, options->config->server_watchdog);
-        if (setenv("NOTIFY_SOCKET", options->notify_path, 1) < 0 ||
-            setenv("WATCHDOG_PID", pid, 1) < 0 || setenv("WATCHDOG_USEC", usec, 1) < 0)
-                return -errno;
-        (void)unsetenv("LISTEN_PID");
-        (void)unsetenv("LISTEN_FDS");
-        (void)unsetenv("LISTEN_FDNAMES");
-        return 0;
+        for (size_t i = 0; i < sizeof(masters) / sizeof(masters[0]); i++)
+                (void)unsetenv(masters[i]);
+        return setenv("NOTIFY_SOCKET", options->notify_path, 1) < 0 ? -errno : 0;
 }
 
 static int become_worker(const struct worker_options *options, struct log *master_log, pid_t master)
