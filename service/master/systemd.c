@@ -9,39 +9,56 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
-static void remember(struct manager *manager, const char *status)
+/* One line of UTF-8: systemd ignores a status that is none, and after a newline would follow
+ * another message. @to has room for MANAGER_STATUS_MAX. */
+static void clean(char *to, const char *status)
 {
-        (void)snprintf(manager->status, sizeof(manager->status), "%s", status);
+        size_t size = strnlen(status, MANAGER_STATUS_MAX - 1);
+
+        for (size_t i = 0, n; i < size; i += n) {
+                n = utf8_size(status + i, size - i);
+                if (n == 0 || (unsigned char)status[i] < ' ' || status[i] == 0x7f) {
+                        n = 1;
+                        to[i] = '?';
+                } else {
+                        memcpy(to + i, status + i, n);
+                }
+        }
+        to[size] = '\0';
 }
 
 /* WATCHDOG=1 comes along: the first beat must not wait for the first half of the interval (puma
  * issue 3675). */
 void manager_ready(struct manager *manager, const char *status)
 {
-        remember(manager, status);
+        clean(manager->status, status);
         (void)sd_notifyf(0, "READY=1\nSTATUS=%s\nWATCHDOG=1", manager->status);
 }
 
 void manager_stopping(struct manager *manager, const char *status)
 {
-        remember(manager, status);
+        clean(manager->status, status);
         (void)sd_notifyf(0, "STOPPING=1\nSTATUS=%s", manager->status);
 }
 
 /* Type=notify-reload (253) takes RELOADING=1 only with the time of it in the same message. */
 void manager_reloading(struct manager *manager)
 {
-        remember(manager, "reloading");
+        clean(manager->status, "reloading");
         (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading",
                          now_usec());
 }
 
 void manager_status(struct manager *manager, const char *status)
 {
-        if (strcmp(manager->status, status) == 0)
+        char line[MANAGER_STATUS_MAX];
+
+        clean(line, status);
+        if (strcmp(manager->status, line) == 0)
                 return;
-        remember(manager, status);
+        memcpy(manager->status, line, sizeof(line));
         (void)sd_notifyf(0, "STATUS=%s", manager->status);
 }
 
@@ -52,7 +69,10 @@ void manager_extend(uint64_t usec)
 
 void manager_failed(int error, const char *status)
 {
-        (void)sd_notifyf(0, "ERRNO=%d\nSTATUS=%s", error, status);
+        char line[MANAGER_STATUS_MAX];
+
+        clean(line, status);
+        (void)sd_notifyf(0, "ERRNO=%d\nSTATUS=%s", error, line);
 }
 
 uint64_t manager_watchdog_usec(void)
