@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -128,11 +129,15 @@ static int add(struct listeners *listeners, int fd)
 
 /* -- opened -- */
 
-/* A unix socket that nobody listens on any more is in the way of a new one. */
+/* A unix socket that nobody listens on any more is in the way of a new one. Anything else at its
+ * path stays: connect(2) says ECONNREFUSED of a plain file too. */
 static void remove_stale(const struct sockaddr_un *address)
 {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct stat status;
 
+        if (lstat(address->sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+                return;
         if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
             errno == ECONNREFUSED)
                 (void)unlink(address->sun_path);
@@ -205,6 +210,10 @@ static int take_passed(struct listeners *listeners, char culprit[static LISTEN_N
         int n = sd_listen_fds_with_names(1, &names);
         int r = 0;
 
+        if (n < 0) {
+                (void)snprintf(culprit, LISTEN_NAME_MAX, "the sockets of LISTEN_FDS");
+                return -ENOTSOCK;
+        }
         for (int i = 0; r == 0 && i < n; i++) {
                 r = take_one(listeners, SD_LISTEN_FDS_START + i, names[i]);
                 if (r < 0)
@@ -238,6 +247,25 @@ int listen_all(struct listeners *listeners, char *const *addresses, size_t n_add
                 }
         }
         return 0;
+}
+
+const char *listen_error(int error)
+{
+        switch (-error) {
+        case EINVAL:
+                return "not PORT, HOST:PORT, [V6]:PORT or unix:PATH";
+        case ENOTSUP:
+                return "a passed socket must have the name http (FileDescriptorName=)";
+        case ENOTSOCK:
+                return "a passed descriptor must be a listening stream socket";
+        default:
+                return strerror(-error);
+        }
+}
+
+bool listen_is_config_error(int error)
+{
+        return error == -EINVAL || error == -ENOTSUP || error == -ENOTSOCK;
 }
 
 uint64_t listen_backlog(const struct listeners *listeners)

@@ -2,6 +2,7 @@
 /* The listening sockets: those of systemd, told apart by their names, else those of --listen. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -33,10 +34,17 @@ int listen_address(const char *text, struct sockaddr_storage *ret, socklen_t *re
  * 127.0.0.1:8080)
  * @culprit: on failure gets the address or socket name that it was about
  *
- * All sockets are listening, non-blocking and close-on-exec. Return: 0, or a negative errno.
+ * All sockets are listening, non-blocking and close-on-exec. Return: 0; -EINVAL when an address is
+ * none, -ENOTSUP when a passed socket's name is unknown, -ENOTSOCK when it does not listen for
+ * streams, or another negative errno.
  */
 int listen_all(struct listeners *listeners, char *const *addresses, size_t n_addresses,
                char culprit[static LISTEN_NAME_MAX]);
+
+/** listen_error() - what an error of listen_all() means; listen_is_config_error() - whether a
+ * person has to change a setting, a unit or the command line. */
+const char *listen_error(int error);
+bool listen_is_config_error(int error);
 
 /** listen_backlog() - connections that wait to be accepted, over all TCP listeners. */
 uint64_t listen_backlog(const struct listeners *listeners);

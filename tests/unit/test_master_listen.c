@@ -130,6 +130,32 @@ static void test_unix_socket_is_made_taken_over_when_stale_and_removed(void)
         assert(rmdir(temporary("")) == 0);
 }
 
+static void test_what_is_no_socket_is_left_alone(void)
+{
+        struct listeners listeners = {0};
+        char culprit[LISTEN_NAME_MAX], folder[] = "/tmp/test_master_listen.XXXXXX", path[64];
+        char *addresses[] = {path};
+        int fd;
+
+        assert(mkdtemp(folder));
+        (void)snprintf(path, sizeof(path), "%s/precious", folder);
+        fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        assert(fd >= 0 && close(fd) == 0);
+        assert(listen_all(&listeners, addresses, 1, culprit) == -EADDRINUSE);
+        assert(listeners.n == 0 && access(path, F_OK) == 0);
+        assert(unlink(path) == 0 && rmdir(folder) == 0);
+}
+
+static void test_errors_say_what_was_expected(void)
+{
+        assert(strstr(listen_error(-EINVAL), "HOST:PORT"));
+        assert(strstr(listen_error(-ENOTSUP), "FileDescriptorName="));
+        assert(strstr(listen_error(-ENOTSOCK), "listening stream"));
+        assert(strcmp(listen_error(-EADDRINUSE), strerror(EADDRINUSE)) == 0);
+        assert(listen_is_config_error(-EINVAL) && listen_is_config_error(-ENOTSUP) &&
+               listen_is_config_error(-ENOTSOCK) && !listen_is_config_error(-EADDRINUSE));
+}
+
 static void test_backlog_counts_what_nobody_accepted(void)
 {
         struct listeners listeners = {0};
@@ -174,7 +200,8 @@ static int passed(const char *name, int listening)
                 assert(listeners.n == 1 && listeners.list[0].fd == 3 &&
                        (fcntl(3, F_GETFL) & O_NONBLOCK) && (fcntl(3, F_GETFD) & FD_CLOEXEC));
         else
-                assert(strcmp(culprit, name) == 0);
+                assert(strcmp(culprit, strchr(name, ':') ? "the sockets of LISTEN_FDS" : name) ==
+                       0);
         return r;
 }
 
@@ -198,6 +225,7 @@ static void test_passed_sockets_are_told_apart_by_name(void)
         check_passed("htttp", 1, -ENOTSUP);
         check_passed("admin", 1, -ENOTSUP);
         check_passed("http", 0, -ENOTSOCK);
+        check_passed("one:too-many", 1, -ENOTSOCK);
 }
 
 int main(void)
@@ -206,6 +234,8 @@ int main(void)
         test_unix_addresses();
         test_what_is_no_address_is_refused();
         test_unix_socket_is_made_taken_over_when_stale_and_removed();
+        test_what_is_no_socket_is_left_alone();
+        test_errors_say_what_was_expected();
         test_backlog_counts_what_nobody_accepted();
         test_passed_sockets_are_told_apart_by_name();
         return 0;
