@@ -111,11 +111,15 @@ static void abort_it(struct child *child)
 
 static void kill_it(struct child *child)
 {
-        if (child->drain_end && child->state == WORKER_ABORTED)
-                report(child->host->log, EVENT_DRAIN_TIMEOUT, &child->subject,
-                       "Worker %u (pid %d) did not end within graceful_timeout, it is killed",
-                       child->subject.worker_id, child->subject.worker_pid);
         send_signal(child, SIGKILL);
+}
+
+static void cut(struct child *child)
+{
+        report(child->host->log, EVENT_DRAIN_TIMEOUT, &child->subject,
+               "Worker %u (pid %d) did not end within graceful_timeout, it is killed",
+               child->subject.worker_id, child->subject.worker_pid);
+        kill_it(child);
 }
 
 void child_forget(struct child *child)
@@ -132,7 +136,7 @@ static void bury(struct child *child)
                        "Worker %u (pid %d) is not needed any more, it was not ready yet",
                        child->subject.worker_id, child->subject.worker_pid);
         else
-                report_end(child->host->log, &child->subject, &child->end,
+                report_end(child->host->log, &child->subject, &child->end, child->leaving,
                            now_usec() - child->spawned_usec);
         child_forget(child);
         board_slot_clear(board_slot(child->board, child->slot));
@@ -149,6 +153,7 @@ void child_event(struct child *child, enum worker_event event)
                 [ACT_AWAIT_DRAIN] = await_drain,
                 [ACT_ABORT] = abort_it,
                 [ACT_KILL] = kill_it,
+                [ACT_CUT] = cut,
                 [ACT_BURY] = bury,
                 [ACT_NOTHING] = NULL,
                 [ACT_BUG] = NULL,
@@ -157,6 +162,8 @@ void child_event(struct child *child, enum worker_event event)
 
         if (child->state == WORKER_STARTING && event == WORKER_STOP)
                 child->discarded = true;
+        if (step.next == WORKER_DRAINING)
+                child->leaving = true;
         child->state = step.next;
         if (actions[step.action])
                 actions[step.action](child);
@@ -199,7 +206,7 @@ int child_spawn(struct child *child)
         pid_t pid;
         int r;
 
-        child->was_ready = child->discarded = false;
+        child->was_ready = child->leaving = child->discarded = false;
         child->said[0] = '\0';
         pid = fork_it(child);
         if (pid < 0)
@@ -215,9 +222,7 @@ int child_spawn(struct child *child)
                 (void)waitpid(pid, NULL, 0);
                 return r;
         }
-        /* After the notify socket, so that the last words of a dying worker still find their owner.
-         */
-        (void)sd_event_source_set_priority(child->process, SD_EVENT_PRIORITY_NORMAL - 7);
+        (void)sd_event_source_set_priority(child->process, PRIORITY_DEATH);
         report(child->host->log, EVENT_WORKER_STARTED, &child->subject,
                "Worker %u (pid %d) started", child->subject.worker_id, pid);
         child_event(child, WORKER_SPAWNED);

@@ -20,6 +20,13 @@
 
 #define CHILD_SAID_MAX 256
 
+/* A dying worker's last words must find their owner, so they are read before the dead are buried;
+ * both come before signals and timers, which have SD_EVENT_PRIORITY_NORMAL. */
+enum {
+        PRIORITY_WORDS = SD_EVENT_PRIORITY_NORMAL - 2,
+        PRIORITY_DEATH = SD_EVENT_PRIORITY_NORMAL - 1,
+};
+
 /* What every child needs of the master. */
 struct child_host {
         sd_event *event;
@@ -49,6 +56,7 @@ struct child {
         enum worker_state state;
         struct record_subject subject;
         bool was_ready;
+        bool leaving;   /* it was told to end, or said that it was */
         bool discarded; /* the master killed it before it served anybody */
         uint64_t spawned_usec;
         siginfo_t end;              /* how it ended */

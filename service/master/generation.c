@@ -3,6 +3,7 @@
 #include "master/generation.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -36,98 +37,38 @@ static void retry_later(struct generation *generation)
                                          ACCURACY_USEC, on_retry, generation);
 }
 
-static bool has_worker(const struct generation *generation, unsigned id)
-{
-        for (size_t i = 0; i < generation->n_children; i++)
-                if (generation->children[i].subject.worker_id == id &&
-                    child_lives(&generation->children[i]))
-                        return true;
-        return false;
-}
-
-static struct child *vacant(struct generation *generation)
-{
-        for (size_t i = 0; i < generation->n_children; i++)
-                if (generation->children[i].state == WORKER_EMPTY)
-                        return &generation->children[i];
-        return NULL;
-}
-
-/* Return: 0; -EBUSY when predecessors are still dying, or what fork() said. */
-static int start_worker(struct generation *generation, unsigned id)
-{
-        struct child *child = vacant(generation);
-
-        if (!child)
-                return -EBUSY;
-        child->subject = (struct record_subject){.worker_id = id, .generation = generation->number};
-        return child_spawn(child);
-}
-
-void generation_fill(struct generation *generation)
-{
-        if (generation->phase == GENERATION_DRAINING || generation->retry)
-                return;
-        for (unsigned id = 1; id <= generation->n_workers; id++) {
-                int r = has_worker(generation, id) ? 0 : start_worker(generation, id);
-
-                if (r == 0 || r == -EBUSY)
-                        continue;
-                generation->failures++;
-                report(generation->owner->host.log, EVENT_WORKER_BACKOFF,
-                       &(struct record_subject){.generation = generation->number},
-                       "Worker %u cannot be forked: %s", id, strerror(-r));
-                retry_later(generation);
-                return;
-        }
-}
-
-void generation_stop(struct generation *generation)
-{
-        generation->phase = GENERATION_DRAINING;
-        generation->retry = sd_event_source_disable_unref(generation->retry);
-        for (size_t i = 0; i < generation->n_children; i++)
-                child_event(&generation->children[i], WORKER_STOP);
-}
-
-/* -- what becomes of the children -- */
-
-static void on_child_ready(void *data)
-{
-        struct generation *generation = data;
-
-        generation->failures = 0;
-        if (generation->phase != GENERATION_STARTING ||
-            generation_serving(generation) < generation->n_workers)
-                return;
-        generation->phase = GENERATION_SERVING;
-        generation->owner->ready(generation->owner->data, generation);
-}
-
-static void on_child_leaves(void *data)
-{
-        generation_fill(data);
-}
-
+/* Several may end in one try; one record tells of it. */
 static void back_off(struct generation *generation, const struct child *child)
 {
+        if (generation->retry)
+                return;
         report(generation->owner->host.log, EVENT_WORKER_BACKOFF, &child->subject,
-               "Worker %u (pid %d) ended before it was ready, %u in a row; next try in %llu ms",
-               child->subject.worker_id, child->subject.worker_pid, generation->failures,
+               "Worker %u ended before it was ready: %s; try %u follows in %llu ms",
+               child->subject.worker_id, child->said[0] ? child->said : "it did not say why",
+               generation->failures + 1,
                (unsigned long long)(backoff_usec(generation->failures) / USEC_PER_MSEC));
         retry_later(generation);
 }
 
-static void on_child_ended(void *data, const struct child *child)
+/* @child is lost: what counts until the generation is complete is every loss, later only those
+ * before READY=1. What is lost while a retry is awaited belongs to the same try. */
+static unsigned count_failure(struct generation *generation, const struct child *child)
 {
-        struct generation *generation = data;
+        bool counts = generation->phase == GENERATION_STARTING || !child->was_ready;
+
+        if (counts && !generation->retry)
+                generation->failures++;
+        return generation->failures;
+}
+
+static void judge(struct generation *generation, const struct child *child, bool config_error)
+{
         const struct generation_loss loss = {
                 .phase = generation->phase,
                 .older_serves = generation->older_serves,
                 .was_ready = child->was_ready,
-                .config_error = child->end.si_code == CLD_EXITED &&
-                                child->end.si_status == EXIT_CODE_CONFIG,
-                .failures = child->was_ready ? generation->failures : ++generation->failures,
+                .config_error = config_error,
+                .failures = count_failure(generation, child),
         };
         enum generation_verdict verdict = generation_judge(&loss);
 
@@ -146,6 +87,83 @@ static void on_child_ended(void *data, const struct child *child)
                 generation->owner->failed(generation->owner->data, generation, verdict, child);
                 break;
         }
+}
+
+static bool has_worker(const struct generation *generation, unsigned id)
+{
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (generation->children[i].subject.worker_id == id &&
+                    child_lives(&generation->children[i]))
+                        return true;
+        return false;
+}
+
+static struct child *vacant(struct generation *generation)
+{
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (generation->children[i].state == WORKER_EMPTY)
+                        return &generation->children[i];
+        return NULL;
+}
+
+/* Return: whether to go on with the next; predecessors that are still dying make room later. */
+static bool start_worker(struct generation *generation, unsigned id)
+{
+        struct child *child = vacant(generation);
+        int r;
+
+        if (!child)
+                return true;
+        child->subject = (struct record_subject){.worker_id = id, .generation = generation->number};
+        r = child_spawn(child);
+        if (r == 0)
+                return true;
+        (void)snprintf(child->said, sizeof(child->said), "it cannot be forked: %s", strerror(-r));
+        judge(generation, child, false);
+        return false;
+}
+
+void generation_fill(struct generation *generation)
+{
+        bool go_on = generation->phase != GENERATION_DRAINING && !generation->retry;
+
+        for (unsigned id = 1; go_on && id <= generation->n_workers; id++)
+                go_on = has_worker(generation, id) || start_worker(generation, id);
+}
+
+void generation_stop(struct generation *generation)
+{
+        generation->phase = GENERATION_DRAINING;
+        generation->retry = sd_event_source_disable_unref(generation->retry);
+        for (size_t i = 0; i < generation->n_children; i++)
+                child_event(&generation->children[i], WORKER_STOP);
+}
+
+/* -- what becomes of the children -- */
+
+static void on_child_ready(void *data)
+{
+        struct generation *generation = data;
+        bool starting = generation->phase == GENERATION_STARTING;
+
+        if (starting && generation_serving(generation) < generation->n_workers)
+                return;
+        generation->failures = 0;
+        if (!starting)
+                return;
+        generation->phase = GENERATION_SERVING;
+        generation->owner->ready(generation->owner->data, generation);
+}
+
+static void on_child_leaves(void *data)
+{
+        generation_fill(data);
+}
+
+static void on_child_ended(void *data, const struct child *child)
+{
+        judge(data, child,
+              child->end.si_code == CLD_EXITED && child->end.si_status == EXIT_CODE_CONFIG);
 }
 
 /* -- beginning and end -- */

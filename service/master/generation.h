@@ -34,7 +34,7 @@ struct generation {
         struct config *config;
         struct board *board;
         unsigned n_workers;
-        unsigned failures; /* ends before ready in a row */
+        unsigned failures; /* failed tries in a row */
         sd_event_source *retry;
         size_t n_children; /* room for the successors of those that are aborted and not dead yet */
         struct child children[];

@@ -33,12 +33,11 @@
 #define LOG_BLOCK_USEC    (100 * USEC_PER_MSEC)
 #define LAST_RECORDS_USEC USEC_PER_SEC
 
-/* A dying worker's last message must find its owner, so the socket is read before the dead are
- * buried; both before signals. */
-enum {
-        PRIORITY_NOTIFY = SD_EVENT_PRIORITY_NORMAL - 8,
-        PRIORITY_SIGNAL = SD_EVENT_PRIORITY_NORMAL - 6,
-};
+/* A process that floods the notify socket, which comes before all else, must not keep the master
+ * from its work: so much is read at once, so often in so long. */
+#define WORDS_PER_TURN      64
+#define WORDS_TURNS         100
+#define WORDS_INTERVAL_USEC (100 * USEC_PER_MSEC)
 
 struct master {
         const struct master_options *options;
@@ -93,11 +92,19 @@ int master_load_config(struct config **ret, const struct master_options *options
 
 /* -- generations come and go -- */
 
-/* End the loop; what is still alive dies with the master (PR_SET_PDEATHSIG) or by systemd's hand.
- */
+static void stop_generations(struct master *master)
+{
+        master->coming = NULL;
+        for (struct generation *generation = master->generations; generation;
+             generation = generation->next)
+                generation_stop(generation);
+}
+
+/* End the loop; what serves drains without its master, what does not is killed. */
 static void fail(struct master *master, enum exit_code code, const char *why)
 {
         manager_failed(EIO, why);
+        stop_generations(master);
         (void)sd_event_exit(loop_of(master), (int)code);
 }
 
@@ -225,8 +232,14 @@ static void on_generation_failed(void *data, struct generation *generation,
         const char *why = last->said[0] ? last->said : "a worker ended before it was ready";
         struct record_subject subject = {.generation = generation->number};
 
-        if (verdict == VERDICT_FAIL_CONFIG || verdict == VERDICT_FAIL) {
-                fail(master, verdict == VERDICT_FAIL ? EXIT_CODE_BUG : EXIT_CODE_CONFIG, why);
+        if (verdict == VERDICT_FAIL_CONFIG) {
+                fail(master, EXIT_CODE_CONFIG, why); /* the worker has told all of it */
+                return;
+        }
+        if (verdict == VERDICT_FAIL) {
+                report(log_of(master), EVENT_MASTER_FAILED, &subject,
+                       "Giving up after %u tries: %s", generation->failures, why);
+                fail(master, EXIT_CODE_BUG, why);
                 return;
         }
         report(log_of(master), EVENT_RELOAD_FAILED, &subject,
@@ -273,9 +286,7 @@ static void stop(struct master *master)
         master->stopping = true;
         manager_stopping(&master->manager, "stopping: requests that have begun are finished");
         report(log_of(master), EVENT_MASTER_STOPPING, NULL, "Stopping");
-        for (struct generation *generation = master->generations; generation;
-             generation = generation->next)
-                generation_stop(generation);
+        stop_generations(master);
 }
 
 /* -- events of the loop -- */
@@ -317,7 +328,7 @@ static int on_notification(sd_event_source *source, int fd, uint32_t events, voi
         (void)source;
         (void)fd;
         (void)events;
-        while (notify_receive(&master->notify, &told) > 0)
+        for (unsigned n = 0; n < WORDS_PER_TURN && notify_receive(&master->notify, &told) > 0; n++)
                 take_notification(master, &told);
         return 0;
 }
@@ -379,18 +390,18 @@ static int on_log_output(sd_event_source *source, int fd, uint32_t events, void 
 }
 
 /* Ship what the turn produced; while the sink is full, wake up when it is not. */
-static int ship_records(struct master *master)
+static void ship_records(struct master *master)
 {
         int fd;
 
         master->log_output = sd_event_source_disable_unref(master->log_output);
         if (log_ship(log_of(master)) == 0)
-                return 0;
+                return;
         fd = log_output_fd(log_of(master));
-        if (fd < 0)
-                return 0; /* the next tick tries again */
-        return sd_event_add_io(loop_of(master), &master->log_output, fd, EPOLLOUT, on_log_output,
-                               master);
+        /* A sink that cannot be watched, such as a file, is tried again with the next tick. */
+        if (fd >= 0)
+                (void)sd_event_add_io(loop_of(master), &master->log_output, fd, EPOLLOUT,
+                                      on_log_output, master);
 }
 
 static int after_turn(sd_event_source *source, void *data)
@@ -399,7 +410,8 @@ static int after_turn(sd_event_source *source, void *data)
 
         (void)source;
         bury_generations(master);
-        return ship_records(master);
+        ship_records(master);
+        return 0;
 }
 
 /* -- set-up and end -- */
@@ -417,19 +429,38 @@ static int block_signals(void)
         return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
+static int add_notify(struct master *master)
+{
+        sd_event_source *notify = NULL;
+        int r;
+
+        r = sd_event_add_io(loop_of(master), &notify, master->notify.fd, EPOLLIN, on_notification,
+                            master);
+        if (r >= 0)
+                r = sd_event_source_set_priority(notify, PRIORITY_WORDS);
+        if (r >= 0)
+                r = sd_event_source_set_ratelimit(notify, WORDS_INTERVAL_USEC, WORDS_TURNS);
+        if (r >= 0)
+                r = sd_event_source_set_floating(notify, true);
+        (void)sd_event_source_unref(notify);
+        return r;
+}
+
+/* At a short interval the beat must not be late by much of it. */
+static uint64_t beat_accuracy(uint64_t watchdog)
+{
+        uint64_t accuracy = watchdog / 10 + 1;
+
+        return accuracy < ACCURACY_USEC ? accuracy : ACCURACY_USEC;
+}
+
 static int add_sources(struct master *master)
 {
         sd_event *event = loop_of(master);
         uint64_t watchdog = manager_watchdog_usec();
-        sd_event_source *notify = NULL;
         int r;
 
-        r = sd_event_add_io(event, &notify, master->notify.fd, EPOLLIN, on_notification, master);
-        if (r >= 0)
-                r = sd_event_source_set_priority(notify, PRIORITY_NOTIFY);
-        if (r >= 0)
-                r = sd_event_source_set_floating(notify, true);
-        (void)sd_event_source_unref(notify);
+        r = add_notify(master);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGTERM, on_stop_signal, master);
         if (r >= 0)
@@ -441,7 +472,7 @@ static int add_sources(struct master *master)
                                                ACCURACY_USEC, on_tick, master);
         if (r >= 0 && watchdog > 0)
                 r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, watchdog / 2,
-                                               ACCURACY_USEC, on_beat, master);
+                                               beat_accuracy(watchdog), on_beat, master);
         return r < 0 ? r : sd_event_add_post(event, NULL, after_turn, master);
 }
 
@@ -468,13 +499,12 @@ static int take_sockets(struct master *master)
                        culprit);
         if (r < 0) {
                 (void)snprintf(status, sizeof(status), "cannot listen on %s: %s", culprit,
-                               r == -EINVAL ? "not PORT, HOST:PORT, [V6]:PORT or unix:PATH"
-                                            : strerror(-r));
+                               listen_error(r));
                 (void)problems_add(&problems, NULL, "%s", status);
                 report_problems(log_of(master), &problems);
                 problems_free(&problems);
                 manager_failed(-r, status);
-                return r == -EINVAL ? EXIT_CODE_CONFIG : EXIT_CODE_UNAVAILABLE;
+                return listen_is_config_error(r) ? EXIT_CODE_CONFIG : EXIT_CODE_UNAVAILABLE;
         }
         for (size_t i = 0; i < master->listeners.n; i++)
                 report_listening(log_of(master), master->listeners.list[i].name);
@@ -504,6 +534,18 @@ static int load_first_config(struct master *master)
         return EXIT_CODE_OK;
 }
 
+/* Return: an exit_code. */
+static int cannot(struct master *master, const char *what, int error)
+{
+        char status[128];
+
+        (void)snprintf(status, sizeof(status), "cannot %s: %s", what, strerror(-error));
+        if (log_of(master))
+                report(log_of(master), EVENT_MASTER_FAILED, NULL, "Giving up: %s", status);
+        manager_failed(-error, status);
+        return EXIT_CODE_BUG;
+}
+
 /* Return: an exit_code; 0: the first generation is starting. */
 static int set_up(struct master *master)
 {
@@ -514,15 +556,15 @@ static int set_up(struct master *master)
                 r = open_log(master);
         if (r == 0)
                 r = sd_event_new(&master->owner.host.event);
-        if (r >= 0)
-                r = notify_listen(&master->notify);
-        if (r >= 0)
-                r = add_sources(master);
-        if (r < 0) {
-                manager_failed(-r, strerror(-r));
-                return EXIT_CODE_BUG;
-        }
+        if (r < 0)
+                return cannot(master, "open log and event loop", r);
+        r = notify_listen(&master->notify);
+        if (r < 0)
+                return cannot(master, "open the workers' notify socket", r);
         master->owner.host.notify_path = master->notify.path;
+        r = add_sources(master);
+        if (r < 0)
+                return cannot(master, "watch sockets, signals and time", r);
         code = take_sockets(master);
         return code != EXIT_CODE_OK ? code : load_first_config(master);
 }

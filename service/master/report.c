@@ -45,9 +45,9 @@ static void add_cause(struct record *record, const siginfo_t *how, char *text, s
 }
 
 void report_end(struct log *log, const struct record_subject *subject, const siginfo_t *how,
-                uint64_t age_usec)
+                bool leaving, uint64_t age_usec)
 {
-        bool well = how->si_code == CLD_EXITED && how->si_status == 0;
+        bool well = leaving && how->si_code == CLD_EXITED && how->si_status == 0;
         struct record record;
         char cause[64];
 

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "config/problems.h"
 #include "log/events.h"
@@ -13,10 +15,10 @@
 void report(struct log *log, enum event event, const struct record_subject *subject,
             const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/** report_end() - a worker ended: worker-exited when it ended well, else worker-died with SIGNAL or
- * EXIT_CODE. */
+/** report_end() - a worker ended: worker-exited when it ended well, which takes that it was
+ * @leaving, else worker-died with SIGNAL or EXIT_CODE. */
 void report_end(struct log *log, const struct record_subject *subject, const siginfo_t *how,
-                uint64_t age_usec);
+                bool leaving, uint64_t age_usec);
 
 /** report_problems() - config-refused with all problems. */
 void report_problems(struct log *log, const struct problems *problems);

@@ -48,7 +48,7 @@ static const struct worker_step table[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
                                 [WORKER_TOLD_BEAT] = {WORKER_DRAINING, ACT_AWAIT_BEAT},
                                 [WORKER_TOLD_STOPPING] = {WORKER_DRAINING, ACT_NOTHING},
                                 [WORKER_SILENT] = {WORKER_ABORTED, ACT_ABORT},
-                                [WORKER_OVERDUE] = {WORKER_ABORTED, ACT_KILL},
+                                [WORKER_OVERDUE] = {WORKER_ABORTED, ACT_CUT},
                                 [WORKER_STOP] = {WORKER_DRAINING, ACT_NOTHING},
                                 [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
                         },
@@ -95,10 +95,11 @@ enum generation_verdict generation_judge(const struct generation_loss *loss)
 {
         if (loss->phase == GENERATION_DRAINING)
                 return VERDICT_NOTHING;
-        if (loss->was_ready)
-                return VERDICT_RESPAWN;
         if (loss->phase == GENERATION_SERVING)
-                return VERDICT_RESPAWN_LATER;
+                return loss->was_ready ? VERDICT_RESPAWN : VERDICT_RESPAWN_LATER;
+        /* A request may have killed it, or somebody; but not over and over. */
+        if (loss->was_ready && loss->failures < START_FAILURES_MAX)
+                return VERDICT_RESPAWN;
         if (loss->older_serves)
                 return VERDICT_REFUSE;
         if (loss->config_error)

@@ -41,6 +41,7 @@ enum worker_action {
         ACT_AWAIT_DRAIN, /* it drains already; the time for it begins */
         ACT_ABORT,       /* SIGABRT; the time for dying begins */
         ACT_KILL,        /* SIGKILL */
+        ACT_CUT,         /* SIGKILL, and tell of the requests that are cut */
         ACT_BURY,        /* tell of the death */
         ACT_BUG,         /* cannot happen */
 };
@@ -59,11 +60,10 @@ const char *worker_state_name(enum worker_state state);
 /* How long a worker may take to die after SIGABRT: the kernel writes a core file meanwhile. */
 #define ABORT_GRACE_USEC ((uint64_t)5000000)
 
-/* So many workers in a row may end before they are ready, until a service that never served gives
- * up. */
+/* So many tries may fail until a generation that was never complete is given up. */
 #define START_FAILURES_MAX 5
 
-/** backoff_usec() - how long to wait after the @failures-th failure in a row (1: the first): 100
+/** backoff_usec() - how long to wait after the @failures-th failed try in a row (1: the first): 100
  * ms, doubling, at most 10 s. */
 uint64_t backoff_usec(unsigned failures);
 
@@ -88,7 +88,7 @@ struct generation_loss {
         bool older_serves; /* an older generation serves meanwhile */
         bool was_ready;    /* the worker had been ready */
         bool config_error; /* it ended with EXIT_CODE_CONFIG */
-        unsigned failures; /* ends before ready in a row, this one included */
+        unsigned failures; /* failed tries in a row, this one included */
 };
 
 /** generation_judge() - what the end of one worker means for its generation. */

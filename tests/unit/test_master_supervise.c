@@ -22,7 +22,7 @@ static const struct worker_step expected[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
         {S(READY, BUG), S(READY, NOTHING), S(READY, AWAIT_BEAT), S(DRAINING, AWAIT_DRAIN),
          S(ABORTED, ABORT), S(READY, BUG), S(DRAINING, DRAIN), S(EMPTY, BURY)},
         {S(DRAINING, BUG), S(DRAINING, NOTHING), S(DRAINING, AWAIT_BEAT), S(DRAINING, NOTHING),
-         S(ABORTED, ABORT), S(ABORTED, KILL), S(DRAINING, NOTHING), S(EMPTY, BURY)},
+         S(ABORTED, ABORT), S(ABORTED, CUT), S(DRAINING, NOTHING), S(EMPTY, BURY)},
         {S(ABORTED, BUG), S(ABORTED, NOTHING), S(ABORTED, NOTHING), S(ABORTED, NOTHING),
          S(ABORTED, KILL), S(ABORTED, KILL), S(ABORTED, NOTHING), S(EMPTY, BURY)},
 };
@@ -111,7 +111,7 @@ static enum generation_verdict expected_verdict(const struct generation_loss *lo
         case GENERATION_STARTING:
                 break;
         }
-        if (loss->was_ready)
+        if (loss->was_ready && loss->failures < 5)
                 return VERDICT_RESPAWN;
         if (loss->older_serves)
                 return VERDICT_REFUSE;
