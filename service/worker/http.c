@@ -28,6 +28,9 @@
  * hands. */
 #define DRAIN_BETWEEN_USEC (500 * USEC_PER_MSEC)
 
+/* The kernel counts the end of the client's stream as a received byte. */
+#define FIN_SIZE 1
+
 /* CLOCK_MONOTONIC_COARSE is behind by up to a tick: 10 ms at CONFIG_HZ=100. */
 #define COARSE_CLOCK_USEC (20 * USEC_PER_MSEC)
 
@@ -219,9 +222,9 @@ static void record_rest(struct connection *connection)
         const struct tcp_info info = tcp_info_of(connection);
         uint64_t received = info.tcpi_bytes_received;
 
-        if (http->n_refusals > 0 && (received == 0 || received > connection->received))
+        if (http->n_refusals > 0 && (received == 0 || received > connection->received + FIN_SIZE))
                 record_unseen(connection, take_refusal(http), OUTCOME_REJECTED);
-        else if (!connection->served && received > 0)
+        else if (!connection->served && received > FIN_SIZE)
                 record_unseen(connection, MHD_HTTP_BAD_REQUEST,
                               outcome_of_beginning(connection, &info));
 }

@@ -181,6 +181,17 @@ def test_non_concurrent_application_is_never_entered_twice(start):
         assert not load.failed, load.failed[:3]
 
 
+def test_connection_without_a_request_leaves_no_record(server):
+    before = len(server.lines("HTTP_STATUS="))
+    for _ in range(3):
+        server.connect().socket.close()
+    with server.connect() as used:
+        assert used.ask("/").status == 200
+    control = server.ask("/")
+    server.wait_for_line(control.request_id)
+    assert len(server.lines("HTTP_STATUS=")) == before + 2
+
+
 @pytest.mark.parametrize("setting", ["header_timeout = 1s", "keepalive = 1s"])
 def test_head_that_never_ends_is_a_timeout_whoever_notices(start, setting):
     with start(f"[server]\nworkers = 1\n[http]\n{setting}\n") as server, server.connect(timeout=10) as slow:
