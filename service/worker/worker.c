@@ -24,8 +24,10 @@
 #include "worker/notify.h"
 #include "worker/pool.h"
 
-/* A beat lost in a full queue must not be a missed one: the master waits for three. */
+/* A beat lost in a full queue must not be a missed one: the master waits for three, and one that
+ * finds the queue full is tried again soon. */
 #define BEATS_PER_WATCHDOG 3
+#define BEAT_RETRY_USEC    (20 * USEC_PER_MSEC)
 
 /* Descriptors beside those of the connections: logs, plug-ins, what applications open. */
 #define DESCRIPTORS_BESIDE 512
@@ -231,7 +233,7 @@ static void drain(struct worker *worker)
         worker->acceptor = NULL;
         http_drain(worker->http, now);
         worker->next_check = now + CHECK_DRAIN_USEC;
-        (void)notify_send(worker->notify, "STOPPING=1");
+        worker->next_beat = now; /* tells the master */
 }
 
 static void on_signal(struct watch *watch)
@@ -330,13 +332,19 @@ static void ship_records(struct worker *worker, uint64_t now)
 }
 
 /* The watchdog is fed from here and nowhere else: a worker whose loop does not turn does not beat.
- */
+ * Each beat says what the master must know, since the queue may have been full at the first. */
 static void beat(struct worker *worker, uint64_t now)
 {
+        bool draining = worker->drain_end != USEC_NEVER;
+        int r;
+
         if (now < worker->next_beat)
                 return;
-        worker->next_beat = now + worker->config->server_watchdog / BEATS_PER_WATCHDOG;
-        (void)notify_send(worker->notify, "WATCHDOG=1");
+        r = notify_send(worker->notify,
+                        draining ? "STOPPING=1\nWATCHDOG=1" : "READY=1\nWATCHDOG=1");
+        worker->next_beat =
+                now + (r == -EAGAIN ? BEAT_RETRY_USEC
+                                    : worker->config->server_watchdog / BEATS_PER_WATCHDOG);
 }
 
 static void check_deadlines(struct worker *worker, uint64_t now)
@@ -446,10 +454,8 @@ int worker_run(const struct worker_options *options)
                 return EXIT_CODE_BUG;
 
         code = set_up(&worker);
-        if (code == EXIT_CODE_OK) {
-                (void)notify_send(worker.notify, "READY=1");
+        if (code == EXIT_CODE_OK)
                 code = serve(&worker) < 0 ? EXIT_CODE_BUG : EXIT_CODE_OK;
-        }
         if (worker.http && http_connections(worker.http) > 0) {
                 give_up(&worker);
                 return code;

@@ -142,6 +142,21 @@ def test_worker_that_is_told_to_end_is_replaced_and_nobody_notices(start):
         assert server.lines("worker-exited", f"WORKER_PID={victim}") and not server.lines("worker-died")
 
 
+def test_ready_is_told_again_when_the_queue_was_full(start, build):
+    with start(WORKERS.replace("watchdog = 1s", "watchdog = 3s")) as server:
+        # more workers than a queue of ten messages (net.unix.max_dgram_qlen) has room for
+        many = "[server]\nworkers = 16\nthreads = 1\nwatchdog = 3s\n[log]\nlevel = debug\n"
+        server.write_config(many + application(build, "start_delay_ms = 500"))
+        told = len(server.states())
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: len(server.lines("worker-started", "GENERATION=2")) == 16, 20, "all are forked")
+        server.signal(signal.SIGSTOP)
+        wait_until(lambda: len(server.lines("probe started", "GENERATION=2")) == 16, 20, "all are loaded")
+        server.signal(signal.SIGCONT)
+        server.wait_for_state("READY=1", 10, after=told)
+        assert len(server.lines("worker-ready", "GENERATION=2")) == 16
+
+
 # -- the master's own beat ---------------------------------------------------------
 
 def test_beats_only_while_somebody_serves(start):
@@ -243,3 +258,115 @@ def test_nothing_is_left_behind(start, tmp_path):
         workers = server.workers()
     assert not list((tmp_path / "runtime").iterdir())
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+# -- what an application can do to its master ----------------------------------------------
+
+def unruly(build, *keys):
+    return application(build, *keys).replace("probe", "unruly")
+
+
+def test_generation_that_is_never_complete_is_refused(start, build):
+    with start(WORKERS) as server:
+        workers = server.workers()
+        # worker 1 serves for a moment and dies, over and over, while worker 2 still loads
+        server.write_config(WORKERS + unruly(build, "die_after_ms = 20", "others_delay_ms = 20000"))
+        told = len(server.states())
+        server.signal(signal.SIGHUP)
+        server.wait_for_state("READY=1", 20, after=told)
+        assert server.lines("reload-failed")
+        assert len(server.lines("worker-died", "EXIT_CODE=3")) == 5
+        wait_until(lambda: server.workers() == workers, 10, "only the old workers")
+        assert server.ask("/").status == 200
+
+
+def test_flood_of_the_notify_socket_stops_nothing(start, build):
+    config = WORKERS.replace("watchdog = 1s", "watchdog = 5s") + unruly(build, "floods = 2")
+    with start(config, wrapper=("env", "WATCHDOG_USEC=500000")) as server:
+        for _ in range(3):
+            told = len(server.states())
+            server.wait_for_state("WATCHDOG=1", 5, after=told)
+        assert server.ask("/").status == 200
+        assert server.stop() == 0
+        assert "STOPPING=1" in server.states()
+
+
+def test_worker_that_ends_with_0_without_being_told_has_died(start, build):
+    with start(WORKERS + unruly(build)) as server:
+        server.exchange(b"GET /exit HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert "EXIT_CODE=0" in server.wait_for_line("worker-died")
+        wait_until(lambda: len(server.workers()) == 2, 10, "replaced")
+        assert not server.lines("worker-exited")
+
+
+def test_environment_of_a_worker_is_its_masters_word(start, build, tmp_path):
+    wrapper = ("env", "WATCHDOG_USEC=10000000", "LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=x")
+    with start(WORKERS + unruly(build), wrapper=wrapper) as server:
+        assert server.ask("/").body.decode() == f"NOTIFY_SOCKET={tmp_path}/runtime/notify\n"
+
+
+# -- what wears out ----------------------------------------------------------------------
+
+def test_all_workers_hung_are_all_replaced(start):
+    with start(WORKERS) as server:
+        victims = server.workers()
+        for pid in victims:
+            os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: len(server.lines("worker-died", "SIGNAL=ABRT")) == 2, 20, "both aborted")
+        assert len(server.lines("worker-hung")) == 2 and not server.lines("drain-timeout")
+        wait_until(lambda: server.ask("/").status == 200, 10, "served again")
+        assert not set(victims) & set(server.workers())
+
+
+def test_worker_that_hangs_in_its_drain_is_told_once(start):
+    with start(WORKERS.replace("watchdog = 1s", "watchdog = 30s").replace("3s", "0")) as server:
+        victim = server.workers()[0]
+        os.kill(victim, signal.SIGSTOP)
+        server.process.terminate()
+        assert server.stop() == 0
+        assert len(server.lines("drain-timeout")) == 1 and server.lines("drain-timeout", f"WORKER_PID={victim}")
+        assert len(server.lines("worker-died")) == 1
+
+
+def test_descriptors_of_the_master_do_not_grow(start):
+    def descriptors():
+        return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+
+    def reload(config):
+        server.write_config(config)
+        told = len(server.states())
+        server.signal(signal.SIGHUP)
+        server.wait_for_state("READY=1", 20, after=told)
+
+    with start(WORKERS) as server:
+        before = descriptors()
+        for _ in range(3):
+            known = len(server.lines("worker-ready"))
+            os.kill(server.workers()[0], signal.SIGKILL)
+            server.wait_for_line("worker-ready", after=known)
+            reload(WORKERS)
+            reload("[server]\nworkers = none\n")
+        wait_until(lambda: len(server.workers()) == 2 and descriptors() <= before, 10, "as many as before")
+
+
+def test_what_a_worker_has_open_it_keeps_from_its_children(server):
+    for pid in server.workers():
+        for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+            flags = int(info.read_text(encoding="ascii").split("flags:")[1].split()[0], 8)
+            assert int(info.name) <= 2 or flags & os.O_CLOEXEC, os.readlink(f"/proc/{pid}/fd/{info.name}")
+
+
+# -- what cannot be begun ------------------------------------------------------------------
+
+def test_passed_socket_of_an_unknown_name_is_78(build, tmp_path):
+    server = Serving(build, tmp_path, WORKERS)
+    command = [sys.executable, "-B", ACTIVATE, *map(str, server.address), "htttp", *server.command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 78 and "htttp" in done.stderr and "FileDescriptorName=" in done.stderr
+
+
+def test_missing_runtime_directory_is_told(build, tmp_path):
+    server = Serving(build, tmp_path, WORKERS)
+    done = subprocess.run(server.command, capture_output=True, text=True, timeout=20, check=False,
+                          env=builds.environment(RUNTIME_DIRECTORY=str(tmp_path / "missing")))
+    assert done.returncode == 70 and "notify socket" in done.stderr and "No such file" in done.stderr
