@@ -101,23 +101,33 @@ static void publish(const struct http *http)
                               memory_order_relaxed);
 }
 
+/* From 1.0 on, what MHD_get_connection_info() returns is overwritten by its next call. */
+static bool ask_library(struct connection *connection, struct MHD_Connection *mhd)
+{
+        const union MHD_ConnectionInfo *info;
+
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        if (!info)
+                return false;
+        connection->fd = info->connect_fd;
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        if (!info)
+                return false;
+        format_peer(info->client_addr, connection->peer);
+        return true;
+}
+
 static struct connection *connection_new(struct http *http, struct MHD_Connection *mhd)
 {
-        const union MHD_ConnectionInfo *fd, *address;
-        struct connection *connection;
+        struct connection *connection = calloc(1, sizeof(*connection));
 
-        fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-        address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        connection = calloc(1, sizeof(*connection));
-        if (!connection || !fd || !address) {
+        if (!connection || !ask_library(connection, mhd)) {
                 free(connection);
                 return NULL;
         }
         connection->http = http;
-        connection->fd = fd->connect_fd;
         connection->answered = now_usec();
         connection->deadline = connection->answered + http->service->config->http_header_timeout;
-        format_peer(address->client_addr, connection->peer);
 
         connection->next = http->connections;
         connection->link = &http->connections;
