@@ -10,7 +10,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "app/app.h"
 #include "base/clock.h"
 #include "master/generation.h"
 #include "master/listen.h"
@@ -64,30 +63,6 @@ static sd_event *loop_of(const struct master *master)
 static struct log *log_of(const struct master *master)
 {
         return master->owner.host.log;
-}
-
-int master_load_config(struct config **ret, const struct master_options *options,
-                       struct problems *problems)
-{
-        struct config *config = NULL;
-        int r;
-
-        r = config_load(&config, &options->source, problems);
-        if (r < 0)
-                return r;
-        if (options->target)
-                r = app_of_target(config, options->target, problems);
-        if (r == 0 && options->target)
-                r = apps_check(config, problems);
-        if (r == 0 && config->n_apps == 0)
-                r = problems_add(problems, NULL,
-                                 "no application: add a section [app NAME], or name a TARGET");
-        if (r < 0) {
-                config_free(config);
-                return r;
-        }
-        *ret = config;
-        return 0;
 }
 
 /* -- generations come and go -- */
