@@ -19,6 +19,7 @@ INGREDIENTS = ("Makefile", "LICENSE", "README.md", "service", "include", "units"
 # no network in there: what is not in the root must not be needed
 IN_ROOT = """
 set -e
+ip link set lo up
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 mount -t proc proc "$2/root/proc"
 mount --bind "$2/src" "$2/root/mnt"
@@ -44,10 +45,10 @@ cp build/rpm/*.rpm /mnt/out
 """
 
 
-UNIT_TESTS = """
+TESTS = """
 cd /mnt/appsrv
 make -j2 WERROR=1 test-programs
-make WERROR=1 unit
+APPSRV_BUILD=build/default tests/run unit http -q
 mkdir /mnt/out
 """
 
@@ -86,9 +87,9 @@ def rpms(suite="bookworm"):
     return built(suite, "rpm", BUILD_RPM)
 
 
-def run_unit_tests(suite):
-    """Compiles all with the compiler and the libraries of a suite, and runs the unit tests there."""
-    built(suite, "unit", UNIT_TESTS, ("tests/unit",))
+def run_tests(suite):
+    """Compiles all with the compiler and the libraries of a suite, and runs the unit and http tests there."""
+    built(suite, "tests", TESTS, ("tests/unit", "tests/http", "tests/lib"))
 
 
 def built(suite, kind, commands, more_ingredients=()):

@@ -19,7 +19,8 @@ SUITES = ("bookworm", "trixie")
 # What the packages depend on is in the run roots, so that installing them needs no network; more is left out on
 # purpose (no kill, no curl, no Python): a unit that needs such a thing fails here and not on a user's machine.
 RUN = ["systemd", "systemd-sysv", "dbus", "libinih1", "libsystemd0", "rpm"]
-BUILD = ["build-essential", "debhelper", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev", "pkgconf", "rpm"]
+BUILD = ["build-essential", "debhelper", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev", "pkgconf",
+         "python3-pytest", "rpm"]
 PACKAGES = {
     ("bookworm", "run"): RUN + ["libmicrohttpd12"],
     ("trixie", "run"): RUN + ["libmicrohttpd12t64"],
