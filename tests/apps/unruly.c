@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 
 #define MSEC_PER_SEC  1000
 #define NSEC_PER_MSEC 1000000
+#define FLOODERS_MAX  8
 
 static void sleep_ms(unsigned long ms)
 {
@@ -32,6 +35,13 @@ static unsigned long number(appsrv_ctx *ctx, const char *key)
         return text ? strtoul(text, NULL, 10) : 0;
 }
 
+/* What start() makes. */
+struct unruly {
+        atomic_bool stopping;
+        pthread_t flooders[FLOODERS_MAX];
+        size_t n_flooders;
+};
+
 static void *die(void *data)
 {
         sleep_ms((unsigned long)data);
@@ -42,24 +52,23 @@ static void *die(void *data)
 static void *flood(void *data)
 {
         const char *path = getenv("NOTIFY_SOCKET");
+        struct unruly *unruly = data;
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        (void)data;
         if (fd < 0 || !path)
                 return NULL;
         (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-        while (sendto(fd, "X=1", 3, 0, (const struct sockaddr *)&address, sizeof(address)) > 0 ||
-               errno == EAGAIN)
-                ;
+        while (!unruly->stopping)
+                (void)sendto(fd, "X=1", 3, 0, (const struct sockaddr *)&address, sizeof(address));
         (void)close(fd);
         return NULL;
 }
 
-static int begin(void *(*run)(void *), unsigned long argument)
+static int start_dying(unsigned long after_ms)
 {
         pthread_t thread;
-        int r = pthread_create(&thread, NULL, run, (void *)argument);
+        int r = pthread_create(&thread, NULL, die, (void *)after_ms);
 
         return r == 0 ? -pthread_detach(thread) : -r;
 }
@@ -67,15 +76,33 @@ static int begin(void *(*run)(void *), unsigned long argument)
 static int start(appsrv_ctx *ctx, void **self)
 {
         unsigned long die_after_ms = number(ctx, "die_after_ms");
+        unsigned long floods = number(ctx, "floods");
+        struct unruly *unruly;
         int r = 0;
 
-        (void)self;
         if (die_after_ms > 0 && appsrv_worker_id(ctx) == 1)
-                return begin(die, die_after_ms);
+                return start_dying(die_after_ms);
         sleep_ms(number(ctx, "others_delay_ms"));
-        for (unsigned long i = number(ctx, "floods"); r == 0 && i > 0; i--)
-                r = begin(flood, 0);
+        unruly = calloc(1, sizeof(*unruly));
+        if (!unruly)
+                return -ENOMEM;
+        *self = unruly;
+        while (r == 0 && unruly->n_flooders < floods && unruly->n_flooders < FLOODERS_MAX)
+                r = -pthread_create(&unruly->flooders[unruly->n_flooders++], NULL, flood, unruly);
         return r;
+}
+
+static void stop(appsrv_ctx *ctx, void *self)
+{
+        struct unruly *unruly = self;
+
+        (void)ctx;
+        if (!unruly)
+                return;
+        unruly->stopping = true;
+        while (unruly->n_flooders > 0)
+                (void)pthread_join(unruly->flooders[--unruly->n_flooders], NULL);
+        free(unruly);
 }
 
 /* /exit ends the worker as if all was well; else: the variables of sd_notify(3), sd_listen_fds(3)
@@ -103,4 +130,4 @@ static int handle(appsrv_req *req, void *self)
 static const char *const settings[] = {"die_after_ms", "others_delay_ms", "floods", NULL};
 
 APPSRV_APP(.name = "unruly", .version = "1", .flags = APPSRV_F_CONCURRENT, .settings = settings,
-           .start = start, .handle = handle);
+           .start = start, .handle = handle, .stop = stop);

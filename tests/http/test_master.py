@@ -139,7 +139,8 @@ def test_worker_that_is_told_to_end_is_replaced_and_nobody_notices(start):
             load.wait_for_answers(20)
             load.stop()
         assert not load.failed, load.failed[:3]
-        assert server.lines("worker-exited", f"WORKER_PID={victim}") and not server.lines("worker-died")
+        server.wait_for_line("worker-exited", f"WORKER_PID={victim}")
+        assert not server.lines("worker-died")
 
 
 def test_ready_is_told_again_when_the_queue_was_full(start, build):
@@ -346,7 +347,8 @@ def test_descriptors_of_the_master_do_not_grow(start):
             server.wait_for_line("worker-ready", after=known)
             reload(WORKERS)
             reload("[server]\nworkers = none\n")
-        wait_until(lambda: len(server.workers()) == 2 and descriptors() <= before, 10, "as many as before")
+            wait_until(lambda: len(server.workers()) == 2, 10, "the old ones have ended")
+        wait_until(lambda: descriptors() <= before, 10, "as many as before")
 
 
 def test_what_a_worker_has_open_it_keeps_from_its_children(server):
