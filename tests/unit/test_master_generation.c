@@ -27,7 +27,7 @@ static void on_ready(void *data, struct generation *generation)
 {
         (void)data;
         (void)generation;
-        assert(!"no worker can be ready");
+        abort();
 }
 
 static void on_failed(void *data, struct generation *generation, enum generation_verdict verdict,
