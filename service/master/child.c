@@ -70,12 +70,12 @@ static void await_beat(struct child *child)
 
 static void serve(struct child *child)
 {
-        child->was_ready = true;
+        child->ready_usec = now_usec();
         await_beat(child);
         report(child->host->log, EVENT_WORKER_READY, &child->subject,
                "Worker %u (pid %d) is ready after %llu ms", child->subject.worker_id,
                child->subject.worker_pid,
-               (unsigned long long)((now_usec() - child->spawned_usec) / USEC_PER_MSEC));
+               (unsigned long long)((child->ready_usec - child->spawned_usec) / USEC_PER_MSEC));
         child->owner->ready(child->data);
 }
 
@@ -97,15 +97,15 @@ static void drain(struct child *child)
 static void abort_it(struct child *child)
 {
         report(child->host->log, EVENT_WORKER_HUNG, &child->subject,
-               child->was_ready ? "Worker %u (pid %d) hangs, it is aborted"
-                                : "Worker %u (pid %d) was not ready in time, it is aborted",
+               child->ready_usec > 0 ? "Worker %u (pid %d) hangs, it is aborted"
+                                     : "Worker %u (pid %d) was not ready in time, it is aborted",
                child->subject.worker_id, child->subject.worker_pid);
         send_signal(child, SIGABRT);
         send_signal(child, SIGCONT);
         arm(child, &child->silence, ABORT_GRACE_USEC, on_silence);
         board_slot_clear(board_slot(child->board, child->slot));
         /* One that never served counts as a failed start when it is dead. */
-        if (child->was_ready)
+        if (child->ready_usec > 0)
                 child->owner->leaves(child->data);
 }
 
@@ -206,7 +206,8 @@ int child_spawn(struct child *child)
         pid_t pid;
         int r;
 
-        child->was_ready = child->leaving = child->discarded = false;
+        child->leaving = child->discarded = false;
+        child->ready_usec = 0;
         child->said[0] = '\0';
         pid = fork_it(child);
         if (pid < 0)
@@ -232,4 +233,9 @@ int child_spawn(struct child *child)
 bool child_lives(const struct child *child)
 {
         return child->state == WORKER_STARTING || child->state == WORKER_READY;
+}
+
+bool child_settled(const struct child *child)
+{
+        return child->ready_usec > 0 && now_usec() - child->ready_usec >= SETTLED_USEC;
 }

@@ -55,10 +55,10 @@ struct child {
         unsigned slot; /* of the board */
         enum worker_state state;
         struct record_subject subject;
-        bool was_ready;
         bool leaving;   /* it was told to end, or said that it was */
         bool discarded; /* the master killed it before it served anybody */
         uint64_t spawned_usec;
+        uint64_t ready_usec;        /* when it became so; 0: never */
         siginfo_t end;              /* how it ended */
         sd_event_source *process;   /* its pidfd */
         sd_event_source *silence;   /* fires when it should have said or done something */
@@ -75,6 +75,9 @@ void child_event(struct child *child, enum worker_event event);
 
 /** child_forget() - watch it no longer; what it had in the event loop is given back. */
 void child_forget(struct child *child);
+
+/** child_settled() - whether it served for SETTLED_USEC at least. */
+bool child_settled(const struct child *child);
 
 /** child_lives() - whether it serves or will: STARTING or READY. */
 bool child_lives(const struct child *child);

@@ -43,20 +43,20 @@ static void back_off(struct generation *generation, const struct child *child)
         if (generation->retry)
                 return;
         report(generation->owner->host.log, EVENT_WORKER_BACKOFF, &child->subject,
-               "Worker %u ended before it was ready: %s; try %u follows in %llu ms",
-               child->subject.worker_id, child->said[0] ? child->said : "it did not say why",
-               generation->failures + 1,
+               "Worker %u ended %s it was ready: %s; try %u follows in %llu ms",
+               child->subject.worker_id, child->ready_usec > 0 ? "as soon as" : "before",
+               child->said[0] ? child->said : "it did not say why", generation->failures + 1,
                (unsigned long long)(backoff_usec(generation->failures) / USEC_PER_MSEC));
         retry_later(generation);
 }
 
-/* @child is lost: what counts until the generation is complete is every loss, later only those
- * before READY=1. What is lost while a retry is awaited belongs to the same try. */
+/* @child is lost: what counts until the generation is complete is every loss, later only those of
+ * workers that had not settled. What is lost while a retry is awaited belongs to the same try. */
 static unsigned count_failure(struct generation *generation, const struct child *child)
 {
-        bool counts = generation->phase == GENERATION_STARTING || !child->was_ready;
-
-        if (counts && !generation->retry)
+        if (generation->phase != GENERATION_STARTING && child_settled(child))
+                generation->failures = 0;
+        else if (!generation->retry)
                 generation->failures++;
         return generation->failures;
 }
@@ -66,7 +66,7 @@ static void judge(struct generation *generation, const struct child *child, bool
         const struct generation_loss loss = {
                 .phase = generation->phase,
                 .older_serves = generation->older_serves,
-                .was_ready = child->was_ready,
+                .was_ready = child->ready_usec > 0,
                 .config_error = config_error,
                 .failures = count_failure(generation, child),
         };
@@ -144,13 +144,11 @@ void generation_stop(struct generation *generation)
 static void on_child_ready(void *data)
 {
         struct generation *generation = data;
-        bool starting = generation->phase == GENERATION_STARTING;
 
-        if (starting && generation_serving(generation) < generation->n_workers)
+        if (generation->phase != GENERATION_STARTING ||
+            generation_serving(generation) < generation->n_workers)
                 return;
         generation->failures = 0;
-        if (!starting)
-                return;
         generation->phase = GENERATION_SERVING;
         generation->owner->ready(generation->owner->data, generation);
 }

@@ -95,8 +95,10 @@ enum generation_verdict generation_judge(const struct generation_loss *loss)
 {
         if (loss->phase == GENERATION_DRAINING)
                 return VERDICT_NOTHING;
+        /* The first of those that were ready is replaced at once, whenever it ended. */
         if (loss->phase == GENERATION_SERVING)
-                return loss->was_ready ? VERDICT_RESPAWN : VERDICT_RESPAWN_LATER;
+                return loss->was_ready && loss->failures <= 1 ? VERDICT_RESPAWN
+                                                              : VERDICT_RESPAWN_LATER;
         /* A request may have killed it, or somebody; but not over and over. */
         if (loss->was_ready && loss->failures < START_FAILURES_MAX)
                 return VERDICT_RESPAWN;

@@ -60,6 +60,10 @@ const char *worker_state_name(enum worker_state state);
 /* How long a worker may take to die after SIGABRT: the kernel writes a core file meanwhile. */
 #define ABORT_GRACE_USEC ((uint64_t)5000000)
 
+/* A worker that ends sooner after READY=1 than this has failed like one that was never ready: what
+ * crashes as soon as it serves must not keep the machine busy with forking. */
+#define SETTLED_USEC ((uint64_t)1000000)
+
 /* So many tries may fail until a generation that was never complete is given up. */
 #define START_FAILURES_MAX 5
 
@@ -88,7 +92,7 @@ struct generation_loss {
         bool older_serves; /* an older generation serves meanwhile */
         bool was_ready;    /* the worker had been ready */
         bool config_error; /* it ended with EXIT_CODE_CONFIG */
-        unsigned failures; /* failed tries in a row, this one included */
+        unsigned failures; /* failed tries in a row, this one included; 0: it had settled */
 };
 
 /** generation_judge() - what the end of one worker means for its generation. */

@@ -107,7 +107,8 @@ static enum generation_verdict expected_verdict(const struct generation_loss *lo
         case GENERATION_DRAINING:
                 return VERDICT_NOTHING;
         case GENERATION_SERVING:
-                return loss->was_ready ? VERDICT_RESPAWN : VERDICT_RESPAWN_LATER;
+                return loss->was_ready && loss->failures < 2 ? VERDICT_RESPAWN
+                                                             : VERDICT_RESPAWN_LATER;
         case GENERATION_STARTING:
                 break;
         }
