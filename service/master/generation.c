@@ -139,6 +139,12 @@ void generation_stop(struct generation *generation)
                 child_event(&generation->children[i], WORKER_STOP);
 }
 
+void generation_quit(struct generation *generation)
+{
+        for (size_t i = 0; i < generation->n_children; i++)
+                child_event(&generation->children[i], WORKER_QUIT);
+}
+
 /* -- what becomes of the children -- */
 
 static void on_child_ready(void *data)

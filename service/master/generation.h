@@ -62,6 +62,9 @@ void generation_fill(struct generation *generation);
 /** generation_stop() - drain all of it; it is never filled again. */
 void generation_stop(struct generation *generation);
 
+/** generation_quit() - kill all of it; after generation_stop(). */
+void generation_quit(struct generation *generation);
+
 /** generation_find() - the child of a pid, NULL when it has none. */
 struct child *generation_find(struct generation *generation, pid_t pid);
 

@@ -264,6 +264,17 @@ static void stop(struct master *master)
         stop_generations(master);
 }
 
+/* For somebody who cannot wait for the end of the drain. */
+static void quit(struct master *master)
+{
+        stop(master);
+        report(log_of(master), EVENT_DRAIN_TIMEOUT, NULL,
+               "Told to quit at once: requests that have begun are cut");
+        for (struct generation *generation = master->generations; generation;
+             generation = generation->next)
+                generation_quit(generation);
+}
+
 /* -- events of the loop -- */
 
 static struct child *find_child(const struct master *master, pid_t pid)
@@ -313,6 +324,14 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         (void)source;
         (void)info;
         stop(data);
+        return 0;
+}
+
+static int on_quit_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+        (void)source;
+        (void)info;
+        quit(data);
         return 0;
 }
 
@@ -400,6 +419,7 @@ static int block_signals(void)
         (void)sigaddset(&set, SIGCHLD);
         (void)sigaddset(&set, SIGTERM);
         (void)sigaddset(&set, SIGINT);
+        (void)sigaddset(&set, SIGQUIT);
         (void)sigaddset(&set, SIGHUP);
         return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
@@ -440,6 +460,8 @@ static int add_sources(struct master *master)
                 r = sd_event_add_signal(event, NULL, SIGTERM, on_stop_signal, master);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGINT, on_stop_signal, master);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGQUIT, on_quit_signal, master);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGHUP, on_reload_signal, master);
         if (r >= 0)

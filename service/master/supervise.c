@@ -16,6 +16,7 @@ static const struct worker_step table[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
                                 [WORKER_SILENT] = {WORKER_EMPTY, ACT_BUG},
                                 [WORKER_OVERDUE] = {WORKER_EMPTY, ACT_BUG},
                                 [WORKER_STOP] = {WORKER_EMPTY, ACT_NOTHING},
+                                [WORKER_QUIT] = {WORKER_EMPTY, ACT_NOTHING},
                                 [WORKER_EXITED] = {WORKER_EMPTY, ACT_BUG},
                         },
                 [WORKER_STARTING] =
@@ -28,6 +29,7 @@ static const struct worker_step table[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
                                 [WORKER_OVERDUE] = {WORKER_STARTING, ACT_BUG},
                                 /* It serves nobody, so there is nothing to wait for. */
                                 [WORKER_STOP] = {WORKER_DRAINING, ACT_KILL},
+                                [WORKER_QUIT] = {WORKER_ABORTED, ACT_KILL},
                                 [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
                         },
                 [WORKER_READY] =
@@ -39,6 +41,7 @@ static const struct worker_step table[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
                                 [WORKER_SILENT] = {WORKER_ABORTED, ACT_ABORT},
                                 [WORKER_OVERDUE] = {WORKER_READY, ACT_BUG},
                                 [WORKER_STOP] = {WORKER_DRAINING, ACT_DRAIN},
+                                [WORKER_QUIT] = {WORKER_ABORTED, ACT_KILL},
                                 [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
                         },
                 [WORKER_DRAINING] =
@@ -50,6 +53,7 @@ static const struct worker_step table[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
                                 [WORKER_SILENT] = {WORKER_ABORTED, ACT_ABORT},
                                 [WORKER_OVERDUE] = {WORKER_ABORTED, ACT_CUT},
                                 [WORKER_STOP] = {WORKER_DRAINING, ACT_NOTHING},
+                                [WORKER_QUIT] = {WORKER_ABORTED, ACT_KILL},
                                 [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
                         },
                 [WORKER_ABORTED] =
@@ -61,6 +65,7 @@ static const struct worker_step table[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
                                 [WORKER_SILENT] = {WORKER_ABORTED, ACT_KILL},
                                 [WORKER_OVERDUE] = {WORKER_ABORTED, ACT_KILL},
                                 [WORKER_STOP] = {WORKER_ABORTED, ACT_NOTHING},
+                                [WORKER_QUIT] = {WORKER_ABORTED, ACT_KILL},
                                 [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},
                         },
 };

@@ -28,6 +28,7 @@ enum worker_event {
                            within the grace after SIGABRT */
         WORKER_OVERDUE, /* not drained within graceful_timeout */
         WORKER_STOP,    /* the master wants it to end */
+        WORKER_QUIT,    /* the master wants it gone now */
         WORKER_EXITED,  /* its process has ended */
         WORKER_EVENTS_MAX
 };

@@ -16,15 +16,16 @@
  */
 static const struct worker_step expected[WORKER_STATES_MAX][WORKER_EVENTS_MAX] = {
         {S(STARTING, AWAIT_READY), S(EMPTY, BUG), S(EMPTY, BUG), S(EMPTY, BUG), S(EMPTY, BUG),
-         S(EMPTY, BUG), S(EMPTY, NOTHING), S(EMPTY, BUG)},
+         S(EMPTY, BUG), S(EMPTY, NOTHING), S(EMPTY, NOTHING), S(EMPTY, BUG)},
         {S(STARTING, BUG), S(READY, SERVE), S(STARTING, NOTHING), S(DRAINING, AWAIT_DRAIN),
-         S(ABORTED, ABORT), S(STARTING, BUG), S(DRAINING, KILL), S(EMPTY, BURY)},
+         S(ABORTED, ABORT), S(STARTING, BUG), S(DRAINING, KILL), S(ABORTED, KILL), S(EMPTY, BURY)},
         {S(READY, BUG), S(READY, NOTHING), S(READY, AWAIT_BEAT), S(DRAINING, AWAIT_DRAIN),
-         S(ABORTED, ABORT), S(READY, BUG), S(DRAINING, DRAIN), S(EMPTY, BURY)},
+         S(ABORTED, ABORT), S(READY, BUG), S(DRAINING, DRAIN), S(ABORTED, KILL), S(EMPTY, BURY)},
         {S(DRAINING, BUG), S(DRAINING, NOTHING), S(DRAINING, AWAIT_BEAT), S(DRAINING, NOTHING),
-         S(ABORTED, ABORT), S(ABORTED, CUT), S(DRAINING, NOTHING), S(EMPTY, BURY)},
+         S(ABORTED, ABORT), S(ABORTED, CUT), S(DRAINING, NOTHING), S(ABORTED, KILL),
+         S(EMPTY, BURY)},
         {S(ABORTED, BUG), S(ABORTED, NOTHING), S(ABORTED, NOTHING), S(ABORTED, NOTHING),
-         S(ABORTED, KILL), S(ABORTED, KILL), S(ABORTED, NOTHING), S(EMPTY, BURY)},
+         S(ABORTED, KILL), S(ABORTED, KILL), S(ABORTED, NOTHING), S(ABORTED, KILL), S(EMPTY, BURY)},
 };
 
 static const enum worker_state states[] = {
@@ -32,8 +33,8 @@ static const enum worker_state states[] = {
 };
 
 static const enum worker_event events[] = {
-        WORKER_SPAWNED, WORKER_TOLD_READY, WORKER_TOLD_BEAT, WORKER_TOLD_STOPPING,
-        WORKER_SILENT,  WORKER_OVERDUE,    WORKER_STOP,      WORKER_EXITED,
+        WORKER_SPAWNED, WORKER_TOLD_READY, WORKER_TOLD_BEAT, WORKER_TOLD_STOPPING, WORKER_SILENT,
+        WORKER_OVERDUE, WORKER_STOP,       WORKER_QUIT,      WORKER_EXITED,
 };
 
 static void test_every_pair_is_as_described(void)
@@ -69,6 +70,15 @@ static void test_silence_ends_with_a_kill(void)
 
                 assert(step.action == ACT_ABORT || step.action == ACT_KILL);
                 step = worker_step(step.next, WORKER_SILENT);
+                assert(step.action == ACT_KILL && step.next == WORKER_ABORTED);
+        }
+}
+
+static void test_quit_kills_whatever_lives(void)
+{
+        for (int state = WORKER_STARTING; state < WORKER_STATES_MAX; state++) {
+                struct worker_step step = worker_step(states[state], WORKER_QUIT);
+
                 assert(step.action == ACT_KILL && step.next == WORKER_ABORTED);
         }
 }
@@ -143,6 +153,7 @@ int main(void)
         test_every_pair_is_as_described();
         test_a_bug_changes_no_state_and_a_death_always_empties();
         test_silence_ends_with_a_kill();
+        test_quit_kills_whatever_lives();
         test_only_ready_workers_come_from_told_ready();
         test_states_have_names_of_their_own();
         test_backoff_doubles_from_100_ms_to_10_s();
