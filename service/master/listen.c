@@ -271,16 +271,19 @@ bool listen_is_config_error(int error)
 uint64_t listen_backlog(const struct listeners *listeners)
 {
         uint64_t waiting = 0;
+        bool known = false;
 
         for (size_t i = 0; i < listeners->n; i++) {
                 struct tcp_info info = {0};
                 socklen_t size = sizeof(info);
 
                 /* Of a listening socket this is the length of its accept queue. */
-                if (getsockopt(listeners->list[i].fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
-                        waiting += info.tcpi_unacked;
+                if (getsockopt(listeners->list[i].fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+                        continue;
+                known = true;
+                waiting += info.tcpi_unacked;
         }
-        return waiting;
+        return known ? waiting : UINT64_MAX;
 }
 
 void listen_close(struct listeners *listeners)

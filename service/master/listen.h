@@ -46,7 +46,8 @@ int listen_all(struct listeners *listeners, char *const *addresses, size_t n_add
 const char *listen_error(int error);
 bool listen_is_config_error(int error);
 
-/** listen_backlog() - connections that wait to be accepted, over all TCP listeners. */
+/** listen_backlog() - connections that wait to be accepted, over all TCP listeners; UINT64_MAX:
+ * there is none, and of a unix socket nobody can tell. */
 uint64_t listen_backlog(const struct listeners *listeners);
 
 /** listen_close() - close them; a unix socket that we made is removed. */

@@ -76,16 +76,25 @@ static void format_latency(char *text, size_t size, uint64_t usec)
                                (usec + USEC_PER_MSEC / 2) / USEC_PER_MSEC);
 }
 
+static void format_backlog(char *text, size_t size, uint64_t backlog)
+{
+        char waiting[GROUPED_MAX];
+
+        text[0] = '\0';
+        if (backlog != UINT64_MAX)
+                (void)snprintf(text, size, ", backlog %s", grouped(backlog, waiting));
+}
+
 void status_format(char *text, size_t size, const struct status_sample *before,
                    const struct status_sample *now, uint64_t backlog)
 {
-        char requests[GROUPED_MAX], waiting[GROUPED_MAX], lost[GROUPED_MAX], latency[64];
+        char requests[GROUPED_MAX], lost[GROUPED_MAX], latency[64], waiting[64];
         bool whole = now->log_lost == 0;
 
         format_latency(latency, sizeof(latency), p99_usec(before, now));
-        (void)snprintf(text, size, "%u worker%s (%u busy), %s req/s%s, backlog %s, log%s %s%s",
-                       now->workers, now->workers == 1 ? "" : "s", now->busy,
-                       grouped(rate(before, now), requests), latency, grouped(backlog, waiting),
-                       whole ? "" : ":", whole ? "ok" : grouped(now->log_lost, lost),
-                       whole ? "" : " lost");
+        format_backlog(waiting, sizeof(waiting), backlog);
+        (void)snprintf(text, size, "%u worker%s (%u busy), %s req/s%s%s, log%s %s%s", now->workers,
+                       now->workers == 1 ? "" : "s", now->busy,
+                       grouped(rate(before, now), requests), latency, waiting, whole ? "" : ":",
+                       whole ? "ok" : grouped(now->log_lost, lost), whole ? "" : " lost");
 }

@@ -25,7 +25,7 @@ void status_add(struct status_sample *sample, const struct board_slot *slot);
  * status_format() - "4 workers (1 busy), 1,234 req/s, p99 8 ms, backlog 0, log ok"
  *
  * Rates are those between the two samples; numbers that went back, as those of a replaced worker
- * do, count from zero.
+ * do, count from zero. @backlog: as listen_backlog() says; UINT64_MAX leaves it out.
  */
 void status_format(char *text, size_t size, const struct status_sample *before,
                    const struct status_sample *now, uint64_t backlog);

@@ -115,6 +115,7 @@ static void test_unix_socket_is_made_taken_over_when_stale_and_removed(void)
 
         assert(listen_all(&listeners, addresses, 1, culprit) == 0);
         assert(listeners.n == 1 && strstr(listeners.list[0].name, "/socket"));
+        assert(listen_backlog(&listeners) == UINT64_MAX);
         assert(fcntl(listeners.list[0].fd, F_GETFD) & FD_CLOEXEC);
         assert(fcntl(listeners.list[0].fd, F_GETFL) & O_NONBLOCK);
 

@@ -34,6 +34,13 @@ static void test_line_tells_workers_rate_latency_backlog_and_log(void)
               "1 worker (1 busy), 1,234 req/s, backlog 4,096, log: 1,234,567 lost");
 }
 
+static void test_backlog_that_nobody_can_tell_is_left_out(void)
+{
+        const struct status_sample sample = {.taken_usec = USEC_PER_SEC, .workers = 2};
+
+        check(&sample, &sample, UINT64_MAX, "2 workers (0 busy), 0 req/s, log ok");
+}
+
 static void test_latency_is_that_of_the_interval(void)
 {
         static struct board_slot slot;
@@ -137,6 +144,7 @@ static void test_tightest_quota_up_to_the_root_counts(void)
 int main(void)
 {
         test_line_tells_workers_rate_latency_backlog_and_log();
+        test_backlog_that_nobody_can_tell_is_left_out();
         test_latency_is_that_of_the_interval();
         test_counters_that_went_back_count_from_zero();
         test_long_lines_are_cut_not_overrun();
