@@ -143,6 +143,24 @@ static void remove_stale(const struct sockaddr_un *address)
                 (void)unlink(address->sun_path);
 }
 
+/* Where the kernel has no IPv6, all addresses are those of IPv4. Return: the descriptor, or a
+ * negative errno. */
+static int open_socket(struct sockaddr_storage *address, socklen_t *size)
+{
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        if (fd < 0 && errno == EAFNOSUPPORT && address->ss_family == AF_INET6 &&
+            IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)) {
+                const struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = v6->sin6_port};
+
+                memcpy(address, &v4, sizeof(v4));
+                *size = sizeof(v4);
+                fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        }
+        return fd < 0 ? -errno : fd;
+}
+
 static int open_one(struct listeners *listeners, const char *text)
 {
         struct sockaddr_storage address;
@@ -156,9 +174,9 @@ static int open_one(struct listeners *listeners, const char *text)
                 return r;
         if (address.ss_family == AF_UNIX)
                 remove_stale((const struct sockaddr_un *)&address);
-        fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        fd = open_socket(&address, &size);
         if (fd < 0)
-                return -errno;
+                return fd;
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (address.ss_family != AF_UNIX)
                 (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
