@@ -15,6 +15,7 @@
 #include "master/listen.h"
 #include "master/notify.h"
 #include "master/report.h"
+#include "master/ship.h"
 #include "master/status.h"
 #include "master/systemd.h"
 #include "worker/worker.h"
@@ -52,7 +53,7 @@ struct master {
         char refusal[MANAGER_STATUS_MAX / 2]; /* why the last reload was refused; "": it was not */
         bool reload_again;                    /* asked for while one was going on */
         struct status_sample sample;
-        sd_event_source *log_output;
+        struct shipment shipment;
 };
 
 static sd_event *loop_of(const struct master *master)
@@ -374,37 +375,13 @@ static int on_beat(sd_event_source *source, uint64_t usec, void *data)
         return again(source, manager_watchdog_usec() / 2);
 }
 
-static int on_log_output(sd_event_source *source, int fd, uint32_t events, void *data)
-{
-        (void)source;
-        (void)fd;
-        (void)events;
-        (void)data;
-        return 0; /* what is to be done is done after every turn */
-}
-
-/* Ship what the turn produced; while the sink is full, wake up when it is not. */
-static void ship_records(struct master *master)
-{
-        int fd;
-
-        master->log_output = sd_event_source_disable_unref(master->log_output);
-        if (log_ship(log_of(master)) == 0)
-                return;
-        fd = log_output_fd(log_of(master));
-        /* A sink that cannot be watched, such as a file, is tried again with the next tick. */
-        if (fd >= 0)
-                (void)sd_event_add_io(loop_of(master), &master->log_output, fd, EPOLLOUT,
-                                      on_log_output, master);
-}
-
 static int after_turn(sd_event_source *source, void *data)
 {
         struct master *master = data;
 
         (void)source;
         bury_generations(master);
-        ship_records(master);
+        ship_records(&master->shipment, loop_of(master), log_of(master));
         return 0;
 }
 
@@ -574,7 +551,7 @@ static void tear_down(struct master *master)
                 master->generations = generation->next;
                 generation_free(generation);
         }
-        (void)sd_event_source_disable_unref(master->log_output);
+        ship_done(&master->shipment);
         (void)sd_event_unref(loop_of(master));
         notify_close(&master->notify);
         listen_close(&master->listeners);
