@@ -252,3 +252,13 @@ unsigned generation_processes(const struct generation *generation)
                 n += generation->children[i].state != WORKER_EMPTY;
         return n;
 }
+
+bool generation_in_time(const struct generation *generation)
+{
+        bool in_time = generation->retry != NULL;
+
+        for (size_t i = 0; i < generation->n_children; i++)
+                in_time |= generation->children[i].state == WORKER_STARTING ||
+                           generation->children[i].state == WORKER_DRAINING;
+        return in_time;
+}

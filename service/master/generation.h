@@ -72,3 +72,7 @@ struct child *generation_find(struct generation *generation, pid_t pid);
  */
 unsigned generation_serving(const struct generation *generation);
 unsigned generation_processes(const struct generation *generation);
+
+/** generation_in_time() - whether some worker of it starts or drains within its time limit, or will
+ * be tried again. */
+bool generation_in_time(const struct generation *generation);

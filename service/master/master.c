@@ -353,13 +353,26 @@ static int again(sd_event_source *source, uint64_t usec)
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* Past their limits workers are killed; if even that does not help, systemd's own limit decides. */
+static bool is_worth_waiting(const struct master *master)
+{
+        bool in_time = false;
+
+        if (!master->coming && !master->stopping)
+                return false;
+        for (const struct generation *generation = master->generations; generation;
+             generation = generation->next)
+                in_time |= generation_in_time(generation);
+        return in_time;
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 {
         struct master *master = data;
 
         (void)usec;
         update_status(master);
-        if (master->coming || master->stopping)
+        if (is_worth_waiting(master))
                 manager_extend(EXTENSION_USEC);
         return again(source, TICK_USEC);
 }
