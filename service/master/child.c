@@ -169,6 +169,14 @@ void child_event(struct child *child, enum worker_event event)
                 actions[step.action](child);
 }
 
+void child_extend(struct child *child, uint64_t usec)
+{
+        uint64_t usual = child->config->server_watchdog;
+
+        if (child->state == WORKER_DRAINING)
+                arm(child, &child->silence, usec > usual ? usec : usual, on_silence);
+}
+
 /* -- life -- */
 
 static int on_process_end(sd_event_source *source, const siginfo_t *how, void *data)

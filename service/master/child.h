@@ -73,6 +73,10 @@ int child_spawn(struct child *child);
 /** child_event() - something happened to it. */
 void child_event(struct child *child, enum worker_event event);
 
+/** child_extend() - it asks for this much time without a beat; it is given only to one that drains,
+ * and never beyond the end of its drain. */
+void child_extend(struct child *child, uint64_t usec);
+
 /** child_forget() - watch it no longer; what it had in the event loop is given back. */
 void child_forget(struct child *child);
 

@@ -16,6 +16,7 @@
 #include "master/notify.h"
 #include "master/report.h"
 #include "master/ship.h"
+#include "master/spawn.h"
 #include "master/status.h"
 #include "master/systemd.h"
 #include "worker/worker.h"
@@ -305,6 +306,8 @@ static void take_notification(const struct master *master, const struct notifica
                 child_event(child, WORKER_TOLD_BEAT);
         if (told->stopping)
                 child_event(child, WORKER_TOLD_STOPPING);
+        if (told->extend_usec > 0)
+                child_extend(child, told->extend_usec);
 }
 
 static int on_notification(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -399,20 +402,6 @@ static int after_turn(sd_event_source *source, void *data)
 }
 
 /* -- set-up and end -- */
-
-static int block_signals(void)
-{
-        sigset_t set;
-
-        (void)signal(SIGPIPE, SIG_IGN);
-        (void)sigemptyset(&set);
-        (void)sigaddset(&set, SIGCHLD);
-        (void)sigaddset(&set, SIGTERM);
-        (void)sigaddset(&set, SIGINT);
-        (void)sigaddset(&set, SIGQUIT);
-        (void)sigaddset(&set, SIGHUP);
-        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
-}
 
 static int add_notify(struct master *master)
 {
@@ -538,7 +527,7 @@ static int set_up(struct master *master)
 {
         int code, r;
 
-        r = block_signals();
+        r = spawn_block_signals();
         if (r == 0)
                 r = open_log(master);
         if (r == 0)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 
 #define SOCKET_NAME "/notify"
 
@@ -119,6 +120,7 @@ void notification_parse(struct notification *ret, size_t size)
         char *save = NULL;
 
         ret->ready = ret->stopping = ret->beat = false;
+        ret->extend_usec = 0;
         ret->status = NULL;
         ret->text[size < sizeof(ret->text) ? size : sizeof(ret->text) - 1] = '\0';
         for (char *line = strtok_r(ret->text, "\n", &save); line;
@@ -129,6 +131,8 @@ void notification_parse(struct notification *ret, size_t size)
                         ret->stopping = true;
                 else if (strcmp(line, "WATCHDOG=1") == 0)
                         ret->beat = true;
+                else if (strncmp(line, "EXTEND_TIMEOUT_USEC=", 20) == 0)
+                        (void)parse_number(line + 20, &ret->extend_usec);
                 else if (strncmp(line, "STATUS=", 7) == 0)
                         ret->status = line + 7;
         }

@@ -26,7 +26,8 @@ struct notification {
         bool ready;
         bool stopping;
         bool beat;
-        char *status; /* in @text; NULL: none */
+        uint64_t extend_usec; /* EXTEND_TIMEOUT_USEC=; 0: none */
+        char *status;         /* in @text; NULL: none */
         char text[NOTIFY_TEXT_MAX];
 };
 

@@ -17,7 +17,20 @@
 /* The unit has 100 for the master; so the kernel takes a worker first when memory runs out. */
 #define OOM_SCORE_ADJUST "300"
 
-/* sd-event blocked them for its signalfd. */
+int spawn_block_signals(void)
+{
+        sigset_t set;
+
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGCHLD);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigaddset(&set, SIGINT);
+        (void)sigaddset(&set, SIGQUIT);
+        (void)sigaddset(&set, SIGHUP);
+        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
+}
+
 static void reset_signals(void)
 {
         sigset_t none;

@@ -7,6 +7,10 @@
 #include "log/log.h"
 #include "worker/worker.h"
 
+/** spawn_block_signals() - block, in the master, the signals that it takes through its loop; a
+ * worker is born with all of them unblocked. Return: 0, or a negative errno. */
+int spawn_block_signals(void);
+
 /**
  * spawn_worker() - fork a worker and let it live
  * @options:    what it inherits

@@ -3,6 +3,7 @@
 #include "worker/worker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stddef.h>
@@ -414,10 +415,22 @@ static void give_up(struct worker *worker)
         log_close(worker->host.log, LAST_RECORDS_USEC);
 }
 
+/* The loop does not turn any more, so there is no beat while applications stop; they have until the
+ * end of the drain. */
+static void announce_end(const struct worker *worker)
+{
+        char message[64];
+
+        (void)snprintf(message, sizeof(message), "EXTEND_TIMEOUT_USEC=%" PRIu64,
+                       worker->config->server_graceful_timeout);
+        (void)notify_send(worker->notify, message);
+}
+
 static void tear_down(struct worker *worker)
 {
         struct service *service = &worker->service;
 
+        announce_end(worker);
         acceptor_free(worker->acceptor);
         http_free(worker->http);
         pool_free(service->pool);

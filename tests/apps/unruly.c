@@ -96,7 +96,7 @@ static void stop(appsrv_ctx *ctx, void *self)
 {
         struct unruly *unruly = self;
 
-        (void)ctx;
+        sleep_ms(number(ctx, "stop_delay_ms"));
         if (!unruly)
                 return;
         unruly->stopping = true;
@@ -127,7 +127,8 @@ static int handle(appsrv_req *req, void *self)
         return appsrv_send(req, 200, "text/plain", text, size);
 }
 
-static const char *const settings[] = {"die_after_ms", "others_delay_ms", "floods", NULL};
+static const char *const settings[] = {"die_after_ms", "others_delay_ms", "floods", "stop_delay_ms",
+                                       NULL};
 
 APPSRV_APP(.name = "unruly", .version = "1", .flags = APPSRV_F_CONCURRENT, .settings = settings,
            .start = start, .handle = handle, .stop = stop);

@@ -282,7 +282,7 @@ def test_generation_that_is_never_complete_is_refused(start, build):
 
 
 def test_flood_of_the_notify_socket_stops_nothing(start, build):
-    config = WORKERS.replace("watchdog = 1s", "watchdog = 5s") + unruly(build, "floods = 2")
+    config = WORKERS.replace("watchdog = 1s", "watchdog = 30s") + unruly(build, "floods = 1")
     with start(config, wrapper=("env", "WATCHDOG_USEC=500000")) as server:
         for _ in range(3):
             told = len(server.states())
@@ -298,6 +298,19 @@ def test_worker_that_ends_with_0_without_being_told_has_died(start, build):
         assert "EXIT_CODE=0" in server.wait_for_line("worker-died")
         wait_until(lambda: len(server.workers()) == 2, 10, "replaced")
         assert not server.lines("worker-exited")
+
+
+def test_application_that_is_slow_to_stop_is_no_hung_worker(start, build):
+    with start(WORKERS + unruly(build, "stop_delay_ms = 2000")) as server:
+        assert server.stop() == 0
+        assert len(server.lines("worker-exited")) == 2
+        assert not server.lines("worker-hung") and not server.lines("drain-timeout")
+
+
+def test_application_that_never_stops_is_cut(start, build):
+    with start(WORKERS.replace("3s", "500ms") + unruly(build, "stop_delay_ms = 60000")) as server:
+        assert server.stop() == 0
+        assert len(server.lines("worker-died")) == 2
 
 
 def test_environment_of_a_worker_is_its_masters_word(start, build, tmp_path):

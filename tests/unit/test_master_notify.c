@@ -53,6 +53,21 @@ static void test_what_is_almost_a_message_is_none(void)
         }
 }
 
+static void test_extension_is_a_number(void)
+{
+        static const char *const wrong[] = {"EXTEND_TIMEOUT_USEC=soon",
+                                            "EXTEND_TIMEOUT_USEC=", "EXTEND_TIMEOUT_USEC=-1",
+                                            "EXTEND_TIMEOUT_USEC"};
+        struct notification told;
+
+        parse(&told, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=1500000");
+        assert(told.beat && told.extend_usec == 1500000);
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                parse(&told, wrong[i]);
+                assert(told.extend_usec == 0);
+        }
+}
+
 static struct notify listening(char *folder)
 {
         struct notify notify;
@@ -216,6 +231,7 @@ int main(void)
 {
         test_each_message_is_understood();
         test_what_is_almost_a_message_is_none();
+        test_extension_is_a_number();
         test_sender_is_the_one_that_the_kernel_names();
         test_descriptors_that_come_along_are_closed();
         test_message_that_is_too_long_is_nobodys();
