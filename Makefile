@@ -187,7 +187,7 @@ format-check:
 	@clang-format --dry-run -Werror $(SOURCES) && echo "  OK	format"
 
 tidy: $(B)/flags                        ## clang-tidy
-	@echo $(wildcard service/*.c service/*/*.c) | xargs -n 4 -P 2 sh -c 'clang-tidy --quiet \
+	@echo $(wildcard service/*.c service/*/*.c) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet \
 	   --warnings-as-errors="*" "$$@" -- -std=gnu17 $$(grep "^-[DI]" $(B)/flags | tr -d "\047") 2>&1 | \
 	   { ! grep -E "(warning|error):" -A 6; }' tidy && echo "  OK	clang-tidy"
 

@@ -4,6 +4,7 @@
  * thread.
  */
 #include "app/extra.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -35,42 +36,6 @@ bool field_names_take(struct field_names *names, const char *name)
                         return true;
         }
         return false;
-}
-
-static bool continuation(char byte)
-{
-        return ((unsigned char)byte & 0xc0) == 0x80;
-}
-
-/*
- * Bytes of the well-formed UTF-8 sequence (RFC 3629 4) at the start of @text, 0 when there is none.
- */
-static size_t utf8_size(const char *text, size_t size)
-{
-        unsigned char first = (unsigned char)text[0];
-        unsigned char second = size > 1 ? (unsigned char)text[1] : 0;
-        size_t wanted;
-
-        if (first < 0x80)
-                return 1;
-        if (first >= 0xc2 && first <= 0xdf)
-                wanted = 2;
-        else if (first >= 0xe0 && first <= 0xef)
-                wanted = 3;
-        else if (first >= 0xf0 && first <= 0xf4)
-                wanted = 4;
-        else
-                return 0;
-
-        if (size < wanted || (first == 0xe0 && second < 0xa0) ||
-            (first == 0xed && second > 0x9f) || /* surrogates */
-            (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f))
-                return 0;
-        for (size_t i = 1; i < wanted; i++) {
-                if (!continuation(text[i]))
-                        return 0;
-        }
-        return wanted;
 }
 
 /* RFC 8259 7: a string. */

@@ -230,7 +230,8 @@ static int open_library(struct native *native, const struct app_config *config,
 
         if (r < 0)
                 return r;
-        native->library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+        /* NODELETE: a thread that the application leaves behind must not lose its code. */
+        native->library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         if (!native->library)
                 return problems_add(problems, &path->origin, "[app %s] path: %s", config->name,
                                     dlerror());

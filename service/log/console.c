@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "log/record.h"
 
 /* Under MESSAGE. */
@@ -71,34 +72,16 @@ void console_done(struct console *console)
         console->rest_size = console->rest_written = 0;
 }
 
-/* Bytes of the well-formed UTF-8 sequence at @text (RFC 3629, without overlong forms and
- * surrogates); 0: there is none. */
-static size_t utf8_sequence(const unsigned char *text, size_t size)
-{
-        static const unsigned char first_low[] = {0xc2, 0xe0, 0xf0};
-        static const unsigned char first_high[] = {0xdf, 0xef, 0xf4};
-
-        for (size_t more = 1; more <= 3; more++) {
-                if (text[0] < first_low[more - 1] || text[0] > first_high[more - 1] || size <= more)
-                        continue;
-                for (size_t i = 1; i <= more; i++)
-                        if ((text[i] & 0xc0) != 0x80)
-                                return 0;
-                if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-                    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f) ||
-                    (text[0] == 0xc2 && text[1] < 0xa0))
-                        return 0;
-                return more + 1;
-        }
-        return 0;
-}
-
 /* Characters that are sent as they are: no control, and none that turns the direction of what
  * follows (U+2028 to U+202E, U+2066 to U+2069). */
 static size_t printable(const unsigned char *text, size_t size)
 {
-        size_t n = text[0] >= 0x20 && text[0] < 0x7f ? 1 : utf8_sequence(text, size);
+        size_t n = utf8_size((const char *)text, size);
 
+        if (n == 1)
+                return text[0] >= 0x20 && text[0] != 0x7f;
+        if (n == 2 && text[0] == 0xc2 && text[1] < 0xa0)
+                return 0; /* C1 controls */
         if (n == 3 && text[0] == 0xe2 &&
             ((text[1] == 0x80 && text[2] >= 0xa8 && text[2] <= 0xae) ||
              (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9)))
