@@ -20,10 +20,10 @@ INGREDIENTS = ("Makefile", "LICENSE", "README.md", "service", "include", "units"
 IN_ROOT = """
 set -e
 ip link set lo up
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
-mount -t proc proc "$2/root/proc"
-mount --bind "$2/src" "$2/root/mnt"
-exec chroot "$2/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 sh -ec "$3"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/tree"
+mount -t proc proc "$2/tree/proc"
+mount --bind "$2/src" "$2/tree/mnt"
+exec chroot "$2/tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 sh -ec "$3"
 """
 
 # the example is built as a user would, with what the development package installs
@@ -107,7 +107,7 @@ def built(suite, kind, commands, more_ingredients=()):
 
 def build(suite, lower, commands, path):
     with tempfile.TemporaryDirectory(prefix=f"appsrv-build-{suite}-", dir="/var/tmp") as folder:
-        for name in ("upper", "work", "root", "src"):
+        for name in ("upper", "work", "tree", "src"):
             (Path(folder) / name).mkdir()
         copy_sources(Path(folder) / "src" / "appsrv")
         done = finished(["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
