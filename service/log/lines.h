@@ -26,7 +26,7 @@
 /* Bytes of a block, a priority prefix included: journald's own LineMax= is 48K. */
 #define LINES_ROOM 49152
 
-/* Lines of a block: Python's deepest recursion, folded, has a few dozen; this is a dump of data. */
+/* Lines of a block: a deep traceback has a few hundred; a longer one goes on in the next block. */
 #define LINES_MOST 1000
 
 /* Bytes that may have to be seen behind a block before its end is known: an empty line and the
@@ -76,7 +76,8 @@ void lines_init(struct lines *lines);
  * @ret_size: how many, LINES_READ or more if lines_next() gave nothing any more before; can be 0
  *            otherwise
  *
- * Ends the validity of what lines_next() gave.
+ * Ends the validity of what lines_next() gave. What is put there counts when lines_add() returns:
+ * who is killed before takes it with him.
  */
 void *lines_room(struct lines *lines, size_t *ret_size);
 

@@ -209,9 +209,12 @@ static void test_a_line_without_newline_is_given_only_on_flush(void)
         expect_next(true, "10 %");
         lines_take(&lines);
         assert(!lines_waiting(&lines));
-        put("\n20 %", 5);
-        assert(!next(false));
+        put("20 %\r", 5);
         expect_next(true, "20 %");
+        lines_take(&lines);
+        put("\n30 %", 5);
+        assert(!next(false));
+        expect_next(true, "30 %");
 }
 
 static void test_what_says_nothing_does_not_wait(void)
@@ -315,6 +318,8 @@ static void test_exception_groups_are_one_block(void)
         EXPECT(GROUP "\nafter\n", GROUP, "after");
         EXPECT("ERROR:root:failed\n" GROUP "\nafter\n", "ERROR:root:failed\n" GROUP, "after");
         EXPECT(TRACEBACK DURING GROUP "\nafter\n", TRACEBACK DURING GROUP, "after");
+        EXPECT(TRACEBACK DURING GROUP CAUSE TRACEBACK "\nafter\n",
+               TRACEBACK DURING GROUP CAUSE TRACEBACK, "after");
         EXPECT(GROUP CAUSE TRACEBACK "\nafter\n", GROUP CAUSE TRACEBACK, "after");
 }
 
@@ -426,6 +431,41 @@ static void test_a_piece_is_neither_judged_by_its_first_bytes_nor_without_priori
         free(text);
 }
 
+static void test_the_last_piece_is_never_blank(void)
+{
+        char *text = long_text('x', FULL, "<6>\n");
+
+        expect_sizes(text, CUT(FULL), (size_t)3, END);
+        free(text);
+}
+
+static void test_a_traceback_goes_on_behind_a_line_that_was_cut(void)
+{
+        static const char head[] = "Traceback (most recent call last):\n  File \"a\"\n";
+        char *frame = long_text('x', FULL, "yyyy\nE: x\nafter\n");
+        char *end = long_text('x', FULL, "yyyy\nafter\n");
+        struct lines_block block;
+
+        memcpy(frame, "   ", 3);
+        start(head);
+        put(frame, strlen(frame));
+        for (int i = 0; i < 3; i++) {
+                assert(lines_next(&lines, false, &block));
+                lines_take(&lines);
+        }
+        assert(block.size == 9 && memcmp(block.text, "yyyy\nE: x", 9) == 0);
+
+        start(head);
+        put(end, strlen(end));
+        for (int i = 0; i < 3; i++) {
+                assert(lines_next(&lines, false, &block));
+                lines_take(&lines);
+        }
+        assert(block.size == 4);
+        free(frame);
+        free(end);
+}
+
 static void test_a_line_is_not_cut_within_a_character(void)
 {
         static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
@@ -467,6 +507,19 @@ static void test_a_full_block_is_not_held_by_an_empty_line(void)
         free(text);
 }
 
+static void test_the_empty_line_in_a_block_counts(void)
+{
+        static const char chain[] = DURING TRACEBACK "\n";
+        size_t line = strlen("During handling of the above exception, another exception occurred:");
+        char *text = long_text('x', FULL - 2 - line, chain);
+
+        expect_sizes(text, FULL, strlen(TRACEBACK), END);
+        free(text);
+        text = long_text('x', FULL - 1 - line, chain);
+        expect_sizes(text, FULL - 1 - line, strlen(DURING TRACEBACK) - 2, END);
+        free(text);
+}
+
 static void test_a_block_of_too_many_lines_is_split(void)
 {
         static char text[8 * LINES_MOST];
@@ -484,6 +537,19 @@ static void test_a_block_of_too_many_lines_is_split(void)
         assert(memcmp(block.text + 40, "E: x", 4) == 0);
         lines_take(&lines);
         assert(lines_next(&lines, true, &block) && block.priority == -1);
+}
+
+static void test_two_lines_that_join_together_have_room_for_both(void)
+{
+        static char text[4 * LINES_MOST + 500];
+        struct lines_block block;
+
+        text[0] = '\0';
+        for (int i = 1; i < LINES_MOST; i++)
+                strcat(text, "  f\n");
+        strcat(text, &DURING[1]);
+        start(text);
+        assert(lines_next(&lines, true, &block) && block.size == 4 * (LINES_MOST - 1) - 1);
 }
 
 /* -- in whatever pieces ------------------------------------------------------------------------ */
@@ -550,6 +616,53 @@ static void test_the_pieces_in_which_a_text_comes_do_not_matter(void)
                 feed(text, size, most[next_random(&random) % 5], &random, &pieces);
                 assert(once.size == pieces.size);
                 assert(memcmp(once.text, pieces.text, once.size) == 0);
+        }
+}
+
+/* @head in one piece and @tail in single bytes are as both at once. */
+static void expect_same_at_the_edge(const char *head, const char *tail)
+{
+        size_t size = strlen(head);
+
+        lines_init(&lines);
+        once.size = pieces.size = 0;
+        put(head, size);
+        put(tail, strlen(tail));
+        take_all(false, &once);
+        take_all(true, &once);
+
+        put(head, size);
+        for (; *tail; tail++) {
+                put(tail, 1);
+                take_all(false, &pieces);
+        }
+        take_all(true, &pieces);
+        assert(once.size == pieces.size && memcmp(once.text, pieces.text, once.size) == 0);
+}
+
+static void test_nor_do_they_where_a_block_is_nearly_full(void)
+{
+        static const char *const tails[] = {
+                "<6>info\n",
+                "E: x\nafter\n",
+                "Traceback (most recent call last): no\n",
+                TRACEBACK "\nafter\n",
+                DURING TRACEBACK "\nafter\n",
+                "\r\n" TRACEBACK "\nafter\n",
+                "  \xe2\x82\xac\r\n\r\nafter\n",
+        };
+        static const char frames[] = "<3>Traceback (most recent call last):\n ";
+
+        for (size_t less = 0; less < 2 * LINES_AHEAD; less++) {
+                char *head = long_text('x', FULL - less, "\n");
+
+                memcpy(head, "<3>", 3);
+                for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
+                        expect_same_at_the_edge(head, tails[i]);
+                memcpy(head, frames, strlen(frames));
+                for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
+                        expect_same_at_the_edge(head, tails[i]);
+                free(head);
         }
 }
 
@@ -642,23 +755,30 @@ static void fill(uint32_t *random)
         }
 }
 
-/* The counts that are nearly right are the ones that find mistakes. */
+/* Mostly as it could be, so that each check alone is what keeps it within bounds. */
 static void scribble_plausibly(uint32_t *random)
 {
-        uint64_t start_at = next_random(random) % (LINES_TEXT + 2);
+        uint32_t size = next_random(random) % 4 * (next_random(random) % (LINES_ROOM / 2));
+        uint32_t start_at = next_random(random) % (LINES_TEXT + 2);
+        bool odd = next_random(random) % 2 == 0;
 
-        lines.held = start_at << 32 | next_random(random) % (LINES_TEXT + 2 - (uint32_t)start_at);
+        lines.held = (uint64_t)start_at << 32 |
+                     next_random(random) % (LINES_TEXT + (odd ? 999 : 1) - start_at % LINES_TEXT);
         lines.given = next_random(random) % LINES_TEXT;
         lines.progress = (struct lines_progress){
-                .size = next_random(random) % (LINES_ROOM + 3),
-                .n_lines = next_random(random) % (LINES_MOST + 2),
-                .searched = next_random(random) % (LINES_ROOM + 200),
-                .gap = next_random(random) % 2,
-                .state = (uint8_t)(next_random(random) % 7),
-                .begun = (uint8_t)(next_random(random) % 4),
-                .priority = (int8_t)(next_random(random) % 10 - 1),
+                .size = size,
+                .n_lines =
+                        next_random(random) % 2 * LINES_MOST + (odd ? next_random(random) % 9 : 0),
+                .searched = (odd ? 0 : size) + next_random(random) % (odd ? 60000 : 9),
+                .gap = (uint8_t)(next_random(random) % 2),
+                .state = (uint8_t)(next_random(random) % (odd ? 9 : 6)),
+                .begun = (uint8_t)(next_random(random) % (odd ? 4 : 3)),
+                .priority = (int8_t)(next_random(random) % (odd ? 20 : 9) - 1),
         };
         lines.then = lines.progress;
+        for (uint32_t i = 0; i < 2; i++)
+                if (start_at + size + i < LINES_TEXT && start_at + size + i > 0)
+                        lines.text[start_at + size + i - 1] = '\n';
 }
 
 static void expect_within(const struct lines_block *block)
@@ -720,18 +840,29 @@ static void test_no_content_of_the_memory_leads_out_of_it(void)
 {
         uint32_t random = SEED;
 
-        for (int i = 0; i < 400; i++) {
+        for (int i = 0; i < 200; i++) {
                 fill(&random);
-                for (int k = 0; k < 4; k++) {
+                for (int k = 0; k < 50; k++) {
                         if (next_random(&random) % 2 == 0)
                                 scribble(&random);
                         else
                                 scribble_plausibly(&random);
                         for (int n = next_random(&random) % 12; n > 0; n--)
                                 any_call(&random);
+                        if (k % 8 == 0)
+                                expect_recovery();
                 }
-                expect_recovery();
         }
+}
+
+static void test_not_more_is_taken_than_is_held(void)
+{
+        memset(&lines, 'x', sizeof(lines));
+        start("one\ntwo\n");
+        expect_next(false, "one");
+        lines.given = 5000;
+        lines_take(&lines);
+        assert(!lines_waiting(&lines));
 }
 
 static void test_zeroed_memory_holds_nothing(void)
@@ -765,16 +896,22 @@ int main(void)
         test_the_largest_line_is_not_cut();
         test_a_longer_line_is_cut();
         test_a_piece_is_neither_judged_by_its_first_bytes_nor_without_priority();
+        test_the_last_piece_is_never_blank();
+        test_a_traceback_goes_on_behind_a_line_that_was_cut();
         test_a_line_is_not_cut_within_a_character();
         test_a_line_of_stray_continuation_bytes_is_cut_where_it_is_full();
         test_a_block_that_is_full_ends_before_the_line_that_does_not_fit();
         test_a_full_block_is_not_held_by_an_empty_line();
+        test_the_empty_line_in_a_block_counts();
         test_a_block_of_too_many_lines_is_split();
+        test_two_lines_that_join_together_have_room_for_both();
         test_the_pieces_in_which_a_text_comes_do_not_matter();
+        test_nor_do_they_where_a_block_is_nearly_full();
         test_bytes_one_at_a_time_are_looked_at_once();
         test_another_process_goes_on_elsewhere();
         test_a_move_to_the_beginning_leaves_the_bytes_where_they_were();
         test_no_content_of_the_memory_leads_out_of_it();
+        test_not_more_is_taken_than_is_held();
         test_zeroed_memory_holds_nothing();
         return 0;
 }
