@@ -18,3 +18,12 @@ static inline uint64_t now_usec(void)
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
         return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
 }
+
+/** realtime_usec() - CLOCK_REALTIME, the clock of the journal's timestamps. */
+static inline uint64_t realtime_usec(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
+}

@@ -19,8 +19,10 @@
  * check of the others. */
 static int load_app(const struct app_config *config)
 {
-        const struct log_options options = {
-                .target = LOG_TARGET_CONSOLE, .level = 6, .buffer_size = 65536};
+        const struct log_options options = {.target = LOG_TARGET_CONSOLE,
+                                            .console = STDERR_FILENO,
+                                            .level = 6,
+                                            .buffer_size = 65536};
         struct problems problems = {0};
         struct app_host host = {0};
         struct app *app = NULL;
@@ -30,7 +32,7 @@ static int load_app(const struct app_config *config)
         if (r < 0)
                 return EXIT_CODE_BUG;
         r = app_load(&app, config, &host, &problems);
-        log_close(host.log, USEC_PER_SEC);
+        (void)log_close(host.log, USEC_PER_SEC, false);
         cli_print_problems(&problems);
         problems_free(&problems);
         app_free(app);

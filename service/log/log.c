@@ -1,37 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The log: a ring between those who commit and the one who ships.
+ * The log: rings between those who commit and the one who ships, and what happens when they are
+ * full.
  *
- * The mutex guards the ring's bookkeeping and the counters. The owner sends without holding it:
- * only the owner takes records out, so the oldest one stays in place meanwhile.
+ * The mutex guards appending and the account. The owner sends and forgets without holding it.
  */
 #include "log/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "log/console.h"
+#include "log/account.h"
+#include "log/channel.h"
 #include "log/events.h"
-#include "log/journal.h"
-#include "log/ring.h"
+#include "log/memory.h"
 
-#define KINDS (RECORD_OUTPUT + 1)
-
-/* The last part of the ring is for records of this priority and above, so that access records never
+/* The last part of a ring is for records of this priority and above, so that access records never
  * displace errors. */
 #define IMPORTANT_PRIORITY 4
 #define RESERVED_FRACTION  8
 
-/* A record may take a quarter of the ring: so it fits whatever the ring's state, once it is empty
+/* A record may take a quarter of its ring: so it fits whatever the ring's state, once it is empty
  * enough. */
 #define RECORD_FRACTION 4
 
@@ -42,44 +40,24 @@
 /* While records are being lost all the time, reports must not take the place of records. */
 #define REPORT_INTERVAL_USEC USEC_PER_SEC
 
-struct loss {
-        uint64_t by_kind[KINDS];
-        uint64_t since_usec; /* 0: nothing was lost since the last report */
-};
-
 struct log {
         pthread_mutex_t mutex;
         pthread_cond_t room;
         pthread_t owner;
-        struct ring *ring;
-        void *memory; /* of the ring, when the log allocated it */
+        struct log_memory *memory;
+        size_t memory_size;
+        void *own_memory; /* the same, when the log allocated it */
+        struct channel channels[CHANNELS];
+        size_t n_channels;
         atomic_int level;
         uint64_t block_usec;
-        bool gave_up; /* a wait ended in a loss and the ring has not been half empty since */
-        struct loss loss;
-        uint64_t next_report; /* owner's; of a loss while records still wait */
-        struct log_counters counters;
+        bool gave_up; /* a wait ended in a loss and no ring has been half empty since */
+        uint64_t next_report;
         struct record_subject subject;
-        bool to_console;
-        struct journal journal;
         struct console console;
+        bool to_console;
         int wake;
 };
-
-static uint64_t realtime_usec(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / NSEC_PER_USEC;
-}
-
-static int sink_send(struct log *log, const void *record, size_t size)
-{
-        if (log->to_console)
-                return console_send(&log->console, record, size, realtime_usec());
-        return journal_send(&log->journal, record, size);
-}
 
 /* -- opening and closing -- */
 
@@ -100,37 +78,67 @@ static int init_locks(struct log *log)
         return -r;
 }
 
-int log_open(struct log **ret, const struct log_options *options)
+static void init_log(struct log *log, const struct log_options *options)
+{
+        struct log_memory *memory = log->memory;
+
+        log->owner = pthread_self();
+        log->subject = options->subject;
+        log->block_usec = options->block_usec;
+        atomic_init(&log->level, options->level);
+        log->to_console = options->target == LOG_TARGET_CONSOLE ||
+                          (options->target == LOG_TARGET_AUTO && !journal_present());
+        console_init(&log->console, options->console);
+        log->n_channels = memory_divide(memory, options->buffer_size, log->channels);
+        for (size_t i = 0; i < log->n_channels; i++)
+                channel_init(&log->channels[i], log->to_console ? &log->console : NULL,
+                             i == CHANNEL_ACCESS ? memory->access_namespace : "",
+                             &memory->instances[i]);
+}
+
+static int new_log(struct log **ret, const struct log_options *options)
 {
         _cleanup_free_ struct log *log = calloc(1, sizeof(*log));
-        _cleanup_free_ void *memory = NULL;
         _cleanup_close_ int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        _cleanup_free_ void *memory = NULL;
         int r;
 
         if (options->buffer_size < LOG_BUFFER_MIN)
                 return -EINVAL;
         if (wake < 0)
                 return -errno;
-        if (!options->buffer)
-                memory = malloc(options->buffer_size);
-        if (!log || (!options->buffer && !memory))
+        if (!options->memory)
+                memory = calloc(1, log_memory_size(options->buffer_size));
+        if (!log || (!options->memory && !memory))
                 return -ENOMEM;
         r = init_locks(log);
         if (r < 0)
                 return r;
-
-        log->owner = pthread_self();
-        log->ring = ring_init(memory ? memory : options->buffer, options->buffer_size);
-        log->subject = options->subject;
-        log->block_usec = options->block_usec;
-        atomic_init(&log->level, options->level);
-        log->to_console = options->target == LOG_TARGET_CONSOLE ||
-                          (options->target == LOG_TARGET_AUTO && !journal_present());
-        journal_init(&log->journal);
-        console_init(&log->console, STDERR_FILENO);
-        log->memory = TAKE_PTR(memory);
+        log->memory = memory ? memory : options->memory;
+        log->memory_size = log_memory_size(options->buffer_size);
+        log->own_memory = TAKE_PTR(memory);
         log->wake = TAKE_FD(wake);
         *ret = TAKE_PTR(log);
+        return 0;
+}
+
+int log_open(struct log **ret, const struct log_options *options)
+{
+        const char *name_space = options->access_namespace;
+        struct log *log = NULL;
+        int r;
+
+        if (name_space && strlen(name_space) > JOURNAL_NAMESPACE_MAX)
+                return -EINVAL;
+        r = new_log(&log, options);
+        if (!log)
+                return r;
+        if (name_space && *name_space) {
+                memcpy(log->memory->access_namespace, name_space, strlen(name_space) + 1);
+                atomic_store(&log->memory->split, 1);
+        }
+        init_log(log, options);
+        *ret = log;
         return 0;
 }
 
@@ -139,29 +147,46 @@ void log_abandon(struct log *log)
         if (!log)
                 return;
         close_descriptor(&log->wake);
-        journal_close(&log->journal);
+        for (size_t i = 0; i < log->n_channels; i++)
+                journal_close(&log->channels[i].journal);
         console_done(&log->console);
         (void)pthread_cond_destroy(&log->room);
         (void)pthread_mutex_destroy(&log->mutex);
-        free(log->memory);
+        free(log->own_memory);
         free(log);
 }
 
-static uint64_t deadline(uint64_t now, uint64_t timeout_usec)
+int log_adopt(struct log **ret, const struct log_options *options)
 {
-        return timeout_usec < USEC_NEVER - now ? now + timeout_usec : USEC_NEVER;
+        struct log_memory *memory;
+        struct log *log = NULL;
+        int r;
+
+        r = new_log(&log, options);
+        if (!log)
+                return r;
+        memory = log->memory;
+        memory->access_namespace[JOURNAL_NAMESPACE_MAX] = '\0';
+        if (strchr(memory->access_namespace, '/'))
+                memory->access_namespace[0] = '\0';
+        init_log(log, options);
+        *ret = log;
+        return memory_adopt(memory, log->channels, log->n_channels);
 }
 
-static void wait_for_sink(struct log *log, uint64_t end)
+static struct channel *channel_of(struct log *log, enum record_kind kind)
 {
-        struct pollfd fd = {.fd = log_output_fd(log), .events = POLLOUT};
-        uint64_t now = now_usec();
-        uint64_t left = now < end ? end - now : 0;
-        const struct timespec pause = {
-                .tv_nsec = (long)((left < POLL_USEC ? left : POLL_USEC) * NSEC_PER_USEC),
-        };
+        return &log->channels[kind == RECORD_ACCESS && log->n_channels > CHANNEL_ACCESS
+                                      ? CHANNEL_ACCESS
+                                      : CHANNEL_MAIN];
+}
 
-        (void)ppoll(&fd, fd.fd >= 0 ? 1 : 0, &pause, NULL);
+bool log_settled(struct log *log, const struct ticket *ticket, enum record_kind kind)
+{
+        uint64_t loss = atomic_load(&ticket->loss);
+
+        return ring_holds(&channel_of(log, kind)->ring, atomic_load(&ticket->end)) ||
+               (loss > 0 && loss <= account_read(&log->memory->account.lost[kind]));
 }
 
 /* -- committing -- */
@@ -192,44 +217,77 @@ static bool owned(const struct log *log)
         return pthread_equal(log->owner, pthread_self());
 }
 
-/* Called with the mutex held, as all that follows down to log_commit(). */
-static int append(struct log *log, const struct record *record, size_t size)
+/* Where the record will end, when there is room for it; else 0. Called with the mutex held, as all
+ * that follows down to commit(). */
+static uint64_t encode(struct ring *ring, const struct record *record, size_t size)
 {
-        size_t capacity = ring_capacity(log->ring);
-        bool was_empty = ring_used(log->ring) == 0;
+        size_t capacity = ring_capacity(ring);
         void *room;
 
-        if (!important(record) &&
-            ring_used(log->ring) + size > capacity - capacity / RESERVED_FRACTION)
-                return -EAGAIN;
-        room = ring_reserve(log->ring, size);
+        if (!important(record) && ring_used(ring) + size > capacity - capacity / RESERVED_FRACTION)
+                return 0;
+        room = ring_reserve(ring, size);
         if (!room)
-                return -EAGAIN;
+                return 0;
         record_encode(record, room);
-        ring_commit(log->ring, size);
-        if (was_empty && !owned(log))
+        return ring_end(ring, size);
+}
+
+static int append(struct log *log, const struct record *record, size_t size, struct ticket *ticket)
+{
+        struct ring *ring = &channel_of(log, record->kind)->ring;
+        uint64_t end = encode(ring, record, size);
+        bool first;
+
+        if (end == 0)
+                return -EAGAIN;
+        if (ticket)
+                atomic_store_explicit(&ticket->end, end, memory_order_release);
+        first = ring_commit(ring, size, record->kind, realtime_usec());
+        account_add(&log->memory->account.committed[record->kind], 1);
+        if (first && !owned(log))
                 (void)eventfd_write(log->wake, 1);
         return 0;
 }
 
-static void count_loss(struct log *log, enum record_kind kind)
+static void lose(struct log *log, enum record_kind kind, struct ticket *ticket)
 {
-        log->counters.lost++;
-        log->loss.by_kind[kind]++;
-        if (log->loss.since_usec == 0)
-                log->loss.since_usec = realtime_usec();
+        struct account *account = &log->memory->account;
+
+        if (ticket)
+                atomic_store_explicit(&ticket->loss, account_read(&account->lost[kind]) + 1,
+                                      memory_order_release);
+        account_lose(account, kind, 1);
+}
+
+static int ship(struct log *log, bool room);
+
+/* There may be nothing to poll for: the sink may be gone, or has taken all and has not read it. */
+static void wait_for_sink(const struct channel *channel, uint64_t end)
+{
+        bool full = ring_waiting(&channel->ring) && channel->stuck;
+        struct pollfd fd = {.fd = full ? channel_fd(channel) : -1, .events = POLLOUT};
+        uint64_t now = now_usec();
+        uint64_t left = now < end ? end - now : 0;
+        uint64_t longest = full ? POLL_USEC : USEC_PER_MSEC;
+        const struct timespec pause = {
+                .tv_nsec = (long)((left < longest ? left : longest) * NSEC_PER_USEC),
+        };
+
+        (void)ppoll(&fd, fd.fd >= 0 ? 1 : 0, &pause, NULL);
 }
 
 /* The owner makes the room itself, and waits for the sink when @end allows it. */
-static void make_room(struct log *log, uint64_t end)
+static void make_room(struct log *log, const struct channel *channel, uint64_t end)
 {
         pthread_mutex_unlock(&log->mutex);
-        if (log_ship(log) == -EAGAIN && end > 0)
-                wait_for_sink(log, end);
+        (void)ship(log, true);
+        if (end > 0)
+                wait_for_sink(channel, end);
         pthread_mutex_lock(&log->mutex);
 }
 
-static void wait_for_room(struct log *log, uint64_t end)
+static void wait_for_room(struct log *log, const struct channel *channel, uint64_t end)
 {
         const struct timespec until = {
                 .tv_sec = (time_t)(end / USEC_PER_SEC),
@@ -237,21 +295,28 @@ static void wait_for_room(struct log *log, uint64_t end)
         };
 
         if (owned(log))
-                make_room(log, end);
+                make_room(log, channel, end);
         else
                 (void)pthread_cond_timedwait(&log->room, &log->mutex, &until);
 }
 
-static int append_or_wait(struct log *log, const struct record *record, size_t size)
+static uint64_t deadline(uint64_t now, uint64_t timeout_usec)
 {
+        return timeout_usec < USEC_NEVER - now ? now + timeout_usec : USEC_NEVER;
+}
+
+static int append_or_wait(struct log *log, const struct record *record, size_t size,
+                          struct ticket *ticket)
+{
+        const struct channel *channel = channel_of(log, record->kind);
         uint64_t end = 0;
         uint64_t now;
 
-        if (append(log, record, size) == 0)
+        if (append(log, record, size, ticket) == 0)
                 return 0;
         if (owned(log))
-                make_room(log, 0);
-        while (append(log, record, size) < 0) {
+                make_room(log, channel, 0);
+        while (append(log, record, size, ticket) < 0) {
                 if (log->gave_up)
                         return -ENOBUFS;
                 now = now_usec();
@@ -260,27 +325,53 @@ static int append_or_wait(struct log *log, const struct record *record, size_t s
                 if (now >= end)
                         log->gave_up = true;
                 else
-                        wait_for_room(log, end);
+                        wait_for_room(log, channel, end);
         }
         return 0;
 }
 
-int log_commit(struct log *log, const struct record *record)
+/* Return: 0, or why the record can never be taken. */
+static int check(struct log *log, const struct record *record, size_t size)
+{
+        if (record->error < 0)
+                return record->error;
+        if (size > RECORD_SIZE_MAX ||
+            size > ring_capacity(&channel_of(log, record->kind)->ring) / RECORD_FRACTION)
+                return -EMSGSIZE;
+        return 0;
+}
+
+int log_commit_for(struct log *log, const struct record *record, struct ticket *ticket)
 {
         size_t size = record_encoded_size(record);
-        int r;
+        int r = check(log, record, size);
 
         if (!wanted(log, record))
                 return 0;
         pthread_mutex_lock(&log->mutex);
-        if (record->error < 0)
-                r = record->error;
-        else if (size > RECORD_SIZE_MAX || size > ring_capacity(log->ring) / RECORD_FRACTION)
-                r = -EMSGSIZE;
-        else
-                r = append_or_wait(log, record, size);
+        if (r == 0)
+                r = append_or_wait(log, record, size, ticket);
         if (r < 0)
-                count_loss(log, record->kind);
+                lose(log, record->kind, ticket);
+        pthread_mutex_unlock(&log->mutex);
+        return r;
+}
+
+int log_commit(struct log *log, const struct record *record)
+{
+        return log_commit_for(log, record, NULL);
+}
+
+int log_try_commit(struct log *log, const struct record *record, struct ticket *ticket)
+{
+        size_t size = record_encoded_size(record);
+        int r = check(log, record, size);
+
+        pthread_mutex_lock(&log->mutex);
+        if (r == 0)
+                r = append(log, record, size, ticket);
+        if (r < 0 && r != -EAGAIN)
+                lose(log, record->kind, ticket);
         pthread_mutex_unlock(&log->mutex);
         return r;
 }
@@ -294,133 +385,115 @@ int log_wake_fd(const struct log *log)
 
 int log_output_fd(const struct log *log)
 {
-        return log->to_console ? log->console.fd : log->journal.fd;
+        size_t i = 0;
+
+        /* The first one that waits; the others are tried by time. */
+        while (i + 1 < log->n_channels && !ring_waiting(&log->channels[i].ring))
+                i++;
+        return channel_fd(&log->channels[i]);
 }
 
-/* The event that tells of a loss, straight to the sink: the ring may still be full. */
-static int send_loss(struct log *log, const struct loss *loss)
+uint64_t log_wake_usec(const struct log *log)
 {
-        static const char *const names[KINDS] = {
-                [RECORD_EVENT] = "LOST_EVENT",
-                [RECORD_ACCESS] = "LOST_ACCESS",
-                [RECORD_APP] = "LOST_APP",
-                [RECORD_OUTPUT] = "LOST_OUTPUT",
-        };
-        char encoded[2048];
-        struct record record;
-        uint64_t total = 0;
-        uint64_t span = realtime_usec() - loss->since_usec;
+        uint64_t wake = USEC_NEVER;
 
-        record_event(&record, EVENT_LOG_LOST, &log->subject);
-        for (size_t i = 0; i < KINDS; i++) {
-                total += loss->by_kind[i];
-                record_number(&record, names[i], loss->by_kind[i]);
+        for (size_t i = 0; i < log->n_channels; i++) {
+                uint64_t of_channel = channel_wake_usec(&log->channels[i]);
+
+                wake = of_channel < wake ? of_channel : wake;
         }
-        record_number(&record, "LOST", total);
-        record_number(&record, "LOST_SINCE_USEC", loss->since_usec);
-        record_format(&record, "MESSAGE",
-                      "%" PRIu64 " records were lost within %" PRIu64
-                      " ms: the log did not take them",
-                      total, span / USEC_PER_MSEC);
-        if (record_encoded_size(&record) > sizeof(encoded))
-                return -EMSGSIZE;
-        record_encode(&record, encoded);
-        return sink_send(log, encoded, record_encoded_size(&record));
+        return wake;
 }
 
-/* What was reported is forgotten; losses during the report begin a span of their own. */
-static void forget_loss(struct log *log, const struct loss *reported)
+/* Room was made: whoever waits for it goes on. */
+static void book(struct log *log, const struct channel_tally *tally)
 {
+        struct account *account = &log->memory->account;
+        bool half_empty = true;
+        uint64_t moved = 0;
+
+        for (size_t i = 0; i < RECORD_KINDS; i++)
+                moved += tally->done[i] + tally->refused[i];
+        if (moved == 0)
+                return;
         pthread_mutex_lock(&log->mutex);
-        log->loss.since_usec = 0;
-        for (size_t i = 0; i < KINDS; i++) {
-                log->loss.by_kind[i] -= reported->by_kind[i];
-                if (log->loss.by_kind[i] > 0)
-                        log->loss.since_usec = realtime_usec();
+        for (size_t i = 0; i < RECORD_KINDS; i++) {
+                account_add(&account->done[i], tally->done[i]);
+                account_lose(account, (enum record_kind)i, tally->refused[i]);
         }
-        pthread_mutex_unlock(&log->mutex);
-}
-
-/* Return: 0 when nothing is to be reported now, or a negative errno of the sink. */
-static int report_loss(struct log *log)
-{
-        struct loss loss;
-        bool drained;
-        int r;
-
-        pthread_mutex_lock(&log->mutex);
-        loss = log->loss;
-        drained = ring_used(log->ring) == 0;
-        pthread_mutex_unlock(&log->mutex);
-        if (loss.since_usec == 0 || (!drained && now_usec() < log->next_report))
-                return 0;
-        r = send_loss(log, &loss);
-        if (r < 0)
-                return r;
-        log->next_report = now_usec() + REPORT_INTERVAL_USEC;
-        forget_loss(log, &loss);
-        return 0;
-}
-
-static const void *oldest(struct log *log, size_t *ret_size)
-{
-        const void *record;
-
-        pthread_mutex_lock(&log->mutex);
-        record = ring_peek(log->ring, ret_size);
-        pthread_mutex_unlock(&log->mutex);
-        return record;
-}
-
-/* The oldest record is done with: sent, or refused by the sink for good. */
-static void forget_oldest(struct log *log, bool sent, const void *record, size_t size)
-{
-        enum record_kind kind = sent ? RECORD_APP : record_encoded_kind(record, size);
-
-        pthread_mutex_lock(&log->mutex);
-        ring_pop(log->ring);
-        if (sent)
-                log->counters.shipped++;
-        else
-                count_loss(log, kind);
-        if (ring_used(log->ring) <= ring_capacity(log->ring) / 2)
+        for (size_t i = 0; i < log->n_channels; i++)
+                half_empty &= ring_used(&log->channels[i].ring) <=
+                              ring_capacity(&log->channels[i].ring) / 2;
+        if (half_empty)
                 log->gave_up = false;
         pthread_cond_broadcast(&log->room);
         pthread_mutex_unlock(&log->mutex);
 }
 
+/* Into the ring, behind what was committed before; once a second while losses go on, and not as
+ * long as nobody could read it. */
+static void tell_losses(struct log *log)
+{
+        struct account *account = &log->memory->account;
+        struct channel *channel = &log->channels[CHANNEL_MAIN];
+        struct record record;
+        struct loss loss;
+        uint64_t end;
+        size_t size;
+
+        if (channel->stuck || now_usec() < log->next_report || !account_untold(account, &loss))
+                return;
+        pthread_mutex_lock(&log->mutex);
+        (void)account_untold(account, &loss);
+        loss_record(&record, &loss, &log->subject);
+        size = record_encoded_size(&record);
+        end = encode(&channel->ring, &record, size);
+        if (end > 0) {
+                account_tell(account, &loss, end);
+                (void)ring_commit(&channel->ring, size, RECORD_EVENT, realtime_usec());
+                account_add(&account->committed[RECORD_EVENT], 1);
+                account_told(account);
+                log->next_report = now_usec() + REPORT_INTERVAL_USEC;
+        }
+        pthread_mutex_unlock(&log->mutex);
+}
+
+static int ship(struct log *log, bool room)
+{
+        struct channel_tally tally = {0};
+        int r = 0;
+
+        for (size_t i = 0; i < log->n_channels; i++)
+                if (channel_ship(&log->channels[i], room, &tally) < 0)
+                        r = -EAGAIN;
+        book(log, &tally);
+        return r;
+}
+
 int log_ship(struct log *log)
 {
-        const void *record;
         eventfd_t count;
-        size_t size;
         int r;
 
         (void)eventfd_read(log->wake, &count);
-        for (;;) {
-                /* What was lost is told before what comes later: behind a backlog that never ends
-                 * it would not be told at all. */
-                if (report_loss(log) == -EAGAIN)
-                        return -EAGAIN;
-                record = oldest(log, &size);
-                if (!record)
-                        break;
-                r = sink_send(log, record, size);
-                if (r == -EAGAIN)
-                        return -EAGAIN;
-                forget_oldest(log, r == 0, record, size);
-        }
-        return console_flush(&log->console) == -EAGAIN ? -EAGAIN : 0;
+        r = ship(log, false);
+        tell_losses(log);
+        return r == 0 && ring_waiting(&log->channels[CHANNEL_MAIN].ring) ? ship(log, false) : r;
 }
 
-struct log_counters log_counters(struct log *log)
+bool log_is_empty(const struct log *log)
 {
-        struct log_counters counters;
+        struct loss loss;
 
-        pthread_mutex_lock(&log->mutex);
-        counters = log->counters;
-        pthread_mutex_unlock(&log->mutex);
-        return counters;
+        for (size_t i = 0; i < log->n_channels; i++)
+                if (ring_used(&log->channels[i].ring) > 0)
+                        return false;
+        return !account_untold(&log->memory->account, &loss);
+}
+
+struct log_counters log_counters(const struct log *log)
+{
+        return log_memory_counters(log->memory, log->memory_size);
 }
 
 bool log_is_console(const struct log *log)
@@ -433,30 +506,51 @@ bool log_is_console(const struct log *log)
 /* Nobody will ship these any more. */
 static void count_leftovers(struct log *log)
 {
-        const void *record;
-        size_t size;
+        uint64_t held[RECORD_KINDS] = {0};
+        struct record record;
+        struct loss loss;
+        char *encoded;
 
-        while ((record = oldest(log, &size)))
-                forget_oldest(log, false, record, size);
+        memory_held(log->channels, log->n_channels, true, held);
+        for (size_t i = 0; i < RECORD_KINDS; i++)
+                account_lose(&log->memory->account, (enum record_kind)i, held[i]);
+        if (!account_untold(&log->memory->account, &loss))
+                return;
+        loss_record(&record, &loss, &log->subject);
+        encoded = malloc(record_encoded_size(&record));
+        if (!encoded)
+                return;
+        record_encode(&record, encoded);
+        (void)console_send(&log->console, encoded, record_encoded_size(&record), realtime_usec());
+        free(encoded);
 }
 
-void log_close(struct log *log, uint64_t timeout_usec)
+static bool settle(struct log *log, uint64_t end)
+{
+        struct loss loss;
+        bool read = true;
+
+        for (size_t i = 0; i < log->n_channels; i++) {
+                uint64_t now = now_usec();
+
+                read &= channel_settle(&log->channels[i], now < end ? end - now : 0);
+        }
+        return read && !account_untold(&log->memory->account, &loss);
+}
+
+bool log_close(struct log *log, uint64_t timeout_usec, bool heir)
 {
         uint64_t end = deadline(now_usec(), timeout_usec);
-        uint64_t now;
-        int r;
+        bool read;
 
         if (!log)
-                return;
-        while ((r = log_ship(log)) == -EAGAIN && now_usec() < end)
-                wait_for_sink(log, end);
-        if (r == -EAGAIN) {
+                return true;
+        log->next_report = 0;
+        while (log_ship(log) == -EAGAIN && now_usec() < end)
+                wait_for_sink(&log->channels[CHANNEL_MAIN], end);
+        read = settle(log, end);
+        if (!read && !heir)
                 count_leftovers(log);
-                log->to_console = true;
-                (void)report_loss(log);
-        }
-        now = now_usec();
-        if (now < end)
-                journal_wait_read(&log->journal, end - now);
         log_abandon(log);
+        return read;
 }

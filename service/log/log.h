@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "board/ticket.h"
 #include "log/record.h"
 
 /* Below it, a quarter of the ring would not hold an access record with the longest target. */
@@ -23,15 +24,19 @@ struct log;
 enum log_target {
         LOG_TARGET_AUTO, /* the journal where its socket exists, else the console */
         LOG_TARGET_JOURNAL,
-        LOG_TARGET_CONSOLE, /* one line a record to standard error */
+        LOG_TARGET_CONSOLE, /* one line a record */
 };
 
 struct log_options {
         enum log_target target;
-        int level;    /* events and application records above it are not taken: 6 takes info, not
-                         debug; access records and output have no level */
-        void *buffer; /* memory of the ring; NULL: the log allocates buffer_size itself */
-        size_t buffer_size;            /* LOG_BUFFER_MIN or more */
+        int console; /* descriptor of the console, borrowed */
+        int level;   /* events and application records above it are not taken: 6 takes info, not
+                        debug; access records and output have no level */
+        size_t buffer_size; /* LOG_BUFFER_MIN or more */
+        void *memory; /* log_memory_size(buffer_size) bytes that outlive the process, aligned to
+                         a page, zeroed for a new log; NULL: the log allocates its own */
+        const char *access_namespace;  /* of the journal, for access records; NULL or "": they go
+                                          where all others do */
         struct record_subject subject; /* of the log's own events */
         uint64_t block_usec; /* how long a commit waits for room in a full ring before the record is
                                 dropped and counted */
@@ -42,7 +47,12 @@ struct log_counters {
         uint64_t shipped;
         uint64_t lost; /* dropped and counted: the ring was full, or the sink refused the record for
                           good */
+        uint64_t used; /* bytes of the buffer whose records the sink has not read, of capacity */
+        uint64_t capacity;
 };
+
+/** log_memory_size() - bytes of memory that a log with this buffer needs. */
+size_t log_memory_size(size_t buffer_size);
 
 /**
  * log_open() - open the log of this process
@@ -54,15 +64,29 @@ struct log_counters {
 int log_open(struct log **ret, const struct log_options *options);
 
 /**
+ * log_adopt() - go on with the log of a dead process
+ * @options: memory is the dead process's, subject the dead process; level and access_namespace are
+ *           not used
+ *
+ * What it had committed is shipped by this log, what it may have sent already is marked REPLAYED=1,
+ * and its losses are told. Trusts nothing that the memory holds. Return: as log_open(); -EBADMSG is
+ * no failure: the log is open, but the memory was damaged and what could not be read is counted as
+ * lost.
+ */
+int log_adopt(struct log **ret, const struct log_options *options);
+
+/**
  * log_close() - ship what can be shipped within @timeout_usec, wait until the journal has read it,
  * close; accepts NULL
+ * @heir: whether somebody will adopt the memory: what could not be shipped is left to him. Else it
+ *        is counted as lost, and the count is told on the console, the only way left.
  *
  * The wait matters: journald attributes a record to its unit by looking up the sender when it reads
  * the record; a sender that has already gone leaves a record that `journalctl -u` does not find
- * (systemd issue 2913). What could not be shipped is counted as lost, and the count is told on
- * standard error, the only way left. Owner only.
+ * (systemd issue 2913). Owner only. Return: whether the journal has read everything, so that the
+ * memory is not needed any more; an heir of it that is in no hurry keeps an eye on it for a while.
  */
-void log_close(struct log *log, uint64_t timeout_usec);
+bool log_close(struct log *log, uint64_t timeout_usec, bool heir);
 
 /** log_abandon() - in a child after fork(): close the parent's log without shipping anything of it;
  * accepts NULL. */
@@ -87,6 +111,18 @@ void log_set_level(struct log *log, int level);
  */
 int log_commit(struct log *log, const struct record *record);
 
+/** log_commit_for() - the same; @ticket is settled in the instant in which the record is taken or
+ * counted as lost. */
+int log_commit_for(struct log *log, const struct record *record, struct ticket *ticket);
+
+/** log_try_commit() - the same for an owner who can come again later: -EAGAIN when there is no room
+ * now, and nothing has happened. */
+int log_try_commit(struct log *log, const struct record *record, struct ticket *ticket);
+
+/** log_settled() - whether a @ticket for a record of @kind, that a dead process may have held when
+ * it died, was settled. Owner of the adopted log. */
+bool log_settled(struct log *log, const struct ticket *ticket, enum record_kind kind);
+
 /** log_wake_fd() - readable (EPOLLIN) when another thread committed and the owner should call
  * log_ship(); -1 never. */
 int log_wake_fd(const struct log *log);
@@ -95,19 +131,31 @@ int log_wake_fd(const struct log *log);
  * log_ship(); -1: none, try again by time. */
 int log_output_fd(const struct log *log);
 
+/** log_wake_usec() - when to call log_ship() again even if nothing happens (CLOCK_MONOTONIC);
+ * USEC_NEVER. */
+uint64_t log_wake_usec(const struct log *log);
+
 /**
  * log_ship() - ship records until the ring is empty or the sink takes no more; never blocks. Owner
  * only.
  *
  * Loss is reported by a log-lost event with the count by class and the time of the first one, as
  * soon as the sink takes records again, and while it goes on at most once a second. Return: 0 when
- * the ring is empty; -EAGAIN when records wait (try again on EPOLLOUT of log_output_fd(), or after
- * 100 ms).
+ * nothing waits; -EAGAIN when records wait (try again on EPOLLOUT of log_output_fd()). In both
+ * cases again at log_wake_usec(), since sent records are kept until they are known to be read.
  */
 int log_ship(struct log *log);
+
+/** log_is_empty() - whether nothing of the log is left in its memory: all is in safety. Owner
+ * only. */
+bool log_is_empty(const struct log *log);
 
 /** log_is_console() - whether the records go to the console. */
 bool log_is_console(const struct log *log);
 
 /** log_counters() - what went through so far; any thread. */
-struct log_counters log_counters(struct log *log);
+struct log_counters log_counters(const struct log *log);
+
+/** log_memory_counters() - the same of another process's log in @size bytes at @memory, of which
+ * nothing is trusted. */
+struct log_counters log_memory_counters(const void *memory, size_t size);

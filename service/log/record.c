@@ -21,7 +21,8 @@ static const char *const reserved_names[] = {
         "APP",        "DURATION_USEC",  "EVENT",         "EXIT_CODE", "EXTRA",    "GENERATION",
         "OUTCOME",    "PRIORITY",       "PROBLEMS",      "RECORD",    "REPLAYED", "REMOTE_ADDR",
         "REQUEST_ID", "RESPONSE_BYTES", "SIGNAL",        "STREAM",    "THREAD",   "UNIT",
-        "USER_UNIT",  "INVOCATION_ID",  "DOCUMENTATION", "TID",
+        "USER_UNIT",  "INVOCATION_ID",  "DOCUMENTATION", "TID",       "AGE_USEC", "IN_FLIGHT",
+        "REQUESTS",   "STACK",          "LAST_OUTPUT",
 };
 
 /* What journald, systemd and appsrv keep for themselves by prefix. */

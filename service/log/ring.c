@@ -1,122 +1,318 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The ring: records behind 8-byte headers, each contiguous. Where the rest of the memory is too
- * small for a record, a header with the mark SKIP says that the next one is at the beginning.
+ * The ring: records behind headers, each contiguous. Where the rest of the memory is too small for
+ * a record, a header with the size SKIP says that the next one is at the beginning.
+ *
+ * The order of the stores is what a kill relies on: everything that a position covers is written
+ * before the position. The kernel ends a process between two instructions, and all its stores so
+ * far are seen by others.
  */
 #include "log/ring.h"
 
+#include <errno.h>
 #include <string.h>
 
-#define ALIGNMENT 8
-#define SKIP      UINT64_MAX
+#define SKIP UINT32_MAX
 
-struct ring {
-        uint64_t capacity; /* bytes of data[], a multiple of ALIGNMENT */
-        uint64_t head;     /* where the oldest record's header is */
-        uint64_t tail;     /* where the next header goes */
-        uint64_t used;     /* bytes between them, headers and what is skipped included */
-        uint64_t
-                reserved; /* bytes that the reserved record skips at the end; 0: it does not wrap */
-        char data[];
+struct header {
+        uint32_t size; /* of the record; SKIP: the next header is at the beginning of the memory */
+        uint32_t kind;
+        uint64_t written_usec;
 };
 
-static size_t aligned(size_t size)
+_Static_assert(sizeof(struct header) == RING_ALIGNMENT, "headers are aligned as records are");
+
+/* Sequentially consistent, because appender and sender each write their own position and then read
+ * the other's: one of the two must see that there is something to send. */
+static uint64_t get(const _Atomic uint64_t *position)
 {
-        return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+        return atomic_load(position);
 }
 
-static uint64_t header_at(const struct ring *ring, uint64_t offset)
+static void set(_Atomic uint64_t *position, uint64_t value)
 {
-        uint64_t header;
+        atomic_store(position, value);
+}
 
-        memcpy(&header, ring->data + offset, sizeof(header));
+static uint64_t aligned(uint64_t size)
+{
+        return (size + RING_ALIGNMENT - 1) & ~(uint64_t)(RING_ALIGNMENT - 1);
+}
+
+static uint64_t footprint(uint64_t size)
+{
+        return sizeof(struct header) + aligned(size);
+}
+
+static char *at(const struct ring *ring, uint64_t position)
+{
+        return ring->data + position % ring->capacity;
+}
+
+/* Bytes from @position to the end of the memory. */
+static uint64_t behind(const struct ring *ring, uint64_t position)
+{
+        return ring->capacity - position % ring->capacity;
+}
+
+static struct header header_at(const struct ring *ring, uint64_t position)
+{
+        struct header header;
+
+        memcpy(&header, at(ring, position), sizeof(header));
         return header;
 }
 
-static void set_header(struct ring *ring, uint64_t offset, uint64_t header)
+void ring_init(struct ring *ring, struct ring_positions *positions, void *data, size_t size)
 {
-        memcpy(ring->data + offset, &header, sizeof(header));
+        *ring = (struct ring){
+                .positions = positions,
+                .data = data,
+                .capacity = size & ~(size_t)(RING_ALIGNMENT - 1),
+        };
 }
 
-struct ring *ring_init(void *memory, size_t size)
-{
-        struct ring *ring = memory;
-
-        *ring = (struct ring){.capacity = (size - sizeof(*ring)) & ~(size_t)(ALIGNMENT - 1)};
-        return ring;
-}
+/* -- appending -- */
 
 void *ring_reserve(struct ring *ring, size_t size)
 {
-        uint64_t needed = sizeof(uint64_t) + aligned(size);
-        uint64_t behind = ring->capacity - ring->tail; /* bytes up to the end of the memory */
+        uint64_t tail = get(&ring->positions->tail);
+        uint64_t used = tail - get(&ring->positions->head);
+        uint64_t skipped = behind(ring, tail) < footprint(size) ? behind(ring, tail) : 0;
 
-        ring->reserved = 0;
-        if (size > ring->capacity || ring->used + needed > ring->capacity)
+        if (size >= ring->capacity || used + skipped + footprint(size) > ring->capacity)
                 return NULL;
-        if (behind < needed) {
-                if (ring->used + behind + needed > ring->capacity)
-                        return NULL;
-                ring->reserved = behind;
-                return ring->data + sizeof(uint64_t);
+        ring->reserved = tail + skipped;
+        return at(ring, ring->reserved) + sizeof(struct header);
+}
+
+uint64_t ring_end(const struct ring *ring, size_t size)
+{
+        return ring->reserved + footprint(size);
+}
+
+static void put_header(const struct ring *ring, uint64_t position, struct header header)
+{
+        memcpy(at(ring, position), &header, sizeof(header));
+}
+
+bool ring_commit(struct ring *ring, size_t size, unsigned kind, uint64_t written_usec)
+{
+        uint64_t tail = get(&ring->positions->tail);
+
+        if (ring->reserved != tail)
+                put_header(ring, tail, (struct header){.size = SKIP});
+        put_header(ring, ring->reserved,
+                   (struct header){
+                           .size = (uint32_t)size,
+                           .kind = kind,
+                           .written_usec = written_usec,
+                   });
+        set(&ring->positions->tail, ring_end(ring, size));
+        return get(&ring->positions->sent) == tail;
+}
+
+bool ring_holds(const struct ring *ring, uint64_t end)
+{
+        return end != 0 && end <= get(&ring->positions->tail);
+}
+
+/* -- reading -- */
+
+/* The record at or behind @position, which is below @limit. Return: whether it is one that keeps
+ * within its limits. */
+static bool read_entry(const struct ring *ring, uint64_t position, uint64_t limit,
+                       struct ring_entry *ret)
+{
+        struct header header = header_at(ring, position);
+
+        if (header.size == SKIP) {
+                position += behind(ring, position);
+                if (position >= limit)
+                        return false;
+                header = header_at(ring, position);
         }
-        return ring->data + ring->tail + sizeof(uint64_t);
+        if (limit - position < sizeof(header) || footprint(header.size) > limit - position ||
+            footprint(header.size) > behind(ring, position))
+                return false;
+        *ret = (struct ring_entry){
+                .record = at(ring, position) + sizeof(header),
+                .size = header.size,
+                .kind = header.kind & 0xff,
+                .written_usec = header.written_usec,
+                .end = position + footprint(header.size),
+        };
+        return true;
 }
 
-void ring_commit(struct ring *ring, size_t size)
+bool ring_next(const struct ring *ring, struct ring_entry *ret)
 {
-        if (ring->reserved > 0) {
-                set_header(ring, ring->tail, SKIP);
-                ring->used += ring->reserved;
-                ring->tail = 0;
-                ring->reserved = 0;
+        uint64_t sent = get(&ring->positions->sent);
+        uint64_t tail = get(&ring->positions->tail);
+
+        if (sent >= tail || !read_entry(ring, sent, tail, ret))
+                return false;
+        ret->again = sent < get(&ring->positions->doubt);
+        return true;
+}
+
+/* -- sending -- */
+
+static void raise_to(_Atomic uint64_t *position, uint64_t value)
+{
+        if (get(position) < value)
+                set(position, value);
+}
+
+void ring_try(struct ring *ring, const struct ring_entry *entry)
+{
+        set(&ring->positions->tried, entry->end);
+}
+
+void ring_retract(struct ring *ring)
+{
+        set(&ring->positions->tried, get(&ring->positions->sent));
+}
+
+void ring_sent(struct ring *ring, const struct ring_entry *entry)
+{
+        set(&ring->positions->sent, entry->end);
+}
+
+void ring_resend(struct ring *ring)
+{
+        uint64_t head = get(&ring->positions->head);
+
+        raise_to(&ring->positions->doubt, get(&ring->positions->sent));
+        set(&ring->positions->read, head);
+        set(&ring->positions->sent, head);
+}
+
+void ring_read(struct ring *ring, uint64_t sent, uint64_t unread)
+{
+        uint64_t read = get(&ring->positions->read);
+        uint64_t limit = sent > unread ? sent - unread : 0;
+        struct ring_entry entry;
+
+        while (read < limit && read_entry(ring, read, sent, &entry) && entry.end <= limit)
+                read = entry.end;
+        set(&ring->positions->read, read);
+}
+
+void ring_forget(struct ring *ring, uint64_t limit, bool newest, uint64_t *forgotten,
+                 size_t n_kinds)
+{
+        uint64_t head = get(&ring->positions->head);
+        uint64_t read = get(&ring->positions->read);
+        struct ring_entry entry;
+
+        while (head < read && head < limit && read_entry(ring, head, read, &entry)) {
+                if (newest && entry.end >= read)
+                        break;
+                if (entry.kind < n_kinds)
+                        forgotten[entry.kind]++;
+                head = entry.end;
         }
-        set_header(ring, ring->tail, size);
-        ring->tail += sizeof(uint64_t) + aligned(size);
-        ring->used += sizeof(uint64_t) + aligned(size);
-        if (ring->tail == ring->capacity)
-                ring->tail = 0;
+        set(&ring->positions->head, head);
 }
 
-/* Where the oldest record's header is, behind what is skipped. */
-static uint64_t oldest(const struct ring *ring)
+/* -- after a death -- */
+
+static bool positions_valid(const struct ring *ring)
 {
-        return header_at(ring, ring->head) == SKIP ? 0 : ring->head;
+        uint64_t head = get(&ring->positions->head);
+        uint64_t read = get(&ring->positions->read);
+        uint64_t sent = get(&ring->positions->sent);
+        uint64_t tail = get(&ring->positions->tail);
+
+        return head <= read && read <= sent && sent <= tail && tail - head <= ring->capacity &&
+               (head | read | sent | tail) % RING_ALIGNMENT == 0;
 }
 
-const void *ring_peek(const struct ring *ring, size_t *ret_size)
+static void set_all(struct ring_positions *positions, uint64_t value)
 {
-        uint64_t offset;
-
-        if (ring->used == 0)
-                return NULL;
-        offset = oldest(ring);
-        *ret_size = (size_t)header_at(ring, offset);
-        return ring->data + offset + sizeof(uint64_t);
+        set(&positions->tail, value);
+        set(&positions->sent, value);
+        set(&positions->read, value);
+        set(&positions->head, value);
+        set(&positions->tried, value);
+        set(&positions->doubt, value);
 }
 
-void ring_pop(struct ring *ring)
+/* Walk all records, so that whoever reads later meets only sound ones. Return: 0 or -EBADMSG. */
+static int cut_at_damage(struct ring *ring)
 {
-        uint64_t offset, size;
+        uint64_t position = get(&ring->positions->head);
+        uint64_t read = get(&ring->positions->read);
+        uint64_t tail = get(&ring->positions->tail);
+        struct ring_entry entry;
+        bool met = false; /* the records from which on it is sent */
 
-        if (ring->used == 0)
-                return;
-        offset = oldest(ring);
-        if (offset != ring->head)
-                ring->used -= ring->capacity - ring->head;
-        size = sizeof(uint64_t) + aligned((size_t)header_at(ring, offset));
-        ring->used -= size;
-        ring->head = offset + size;
-        if (ring->head == ring->capacity)
-                ring->head = 0;
+        while (position < tail && read_entry(ring, position, tail, &entry)) {
+                met |= position == read;
+                position = entry.end;
+        }
+        met |= position == read;
+        if (position == tail && met)
+                return 0;
+        if (!met)
+                ring_resend(ring);
+        set(&ring->positions->tail, position);
+        return -EBADMSG;
+}
+
+int ring_adopt(struct ring *ring)
+{
+        struct ring_positions *positions = ring->positions;
+        int r;
+
+        if (!positions_valid(ring)) {
+                set_all(positions, 0);
+                return -EBADMSG;
+        }
+        raise_to(&positions->doubt, get(&positions->tried));
+        raise_to(&positions->doubt, get(&positions->sent));
+        set(&positions->sent, get(&positions->read));
+        r = cut_at_damage(ring);
+        if (get(&positions->doubt) > get(&positions->tail))
+                set(&positions->doubt, get(&positions->tail));
+        set(&positions->tried, get(&positions->sent));
+        return r;
+}
+
+/* -- questions -- */
+
+uint64_t ring_position(const struct ring *ring)
+{
+        return get(&ring->positions->sent);
+}
+
+uint64_t ring_read_position(const struct ring *ring)
+{
+        return get(&ring->positions->read);
 }
 
 size_t ring_used(const struct ring *ring)
 {
-        return (size_t)ring->used;
+        return (size_t)(get(&ring->positions->tail) - get(&ring->positions->head));
+}
+
+size_t ring_unforgotten(const struct ring *ring)
+{
+        return (size_t)(get(&ring->positions->sent) - get(&ring->positions->head));
+}
+
+size_t ring_unread(const struct ring *ring)
+{
+        return (size_t)(get(&ring->positions->sent) - get(&ring->positions->read));
+}
+
+bool ring_waiting(const struct ring *ring)
+{
+        return get(&ring->positions->sent) < get(&ring->positions->tail);
 }
 
 size_t ring_capacity(const struct ring *ring)
 {
-        return (size_t)ring->capacity;
+        return ring->capacity;
 }

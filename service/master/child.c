@@ -3,10 +3,13 @@
 #include "master/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "master/report.h"
 #include "master/spawn.h"
@@ -119,6 +122,7 @@ static void cut(struct child *child)
         report(child->host->log, EVENT_DRAIN_TIMEOUT, &child->subject,
                "Worker %u (pid %d) did not end within graceful_timeout, it is killed",
                child->subject.worker_id, child->subject.worker_pid);
+        child->cut = true;
         kill_it(child);
 }
 
@@ -131,13 +135,17 @@ void child_forget(struct child *child)
 
 static void bury(struct child *child)
 {
-        if (child->discarded)
-                report(child->host->log, EVENT_WORKER_EXITED, &child->subject,
-                       "Worker %u (pid %d) is not needed any more, it was not ready yet",
-                       child->subject.worker_id, child->subject.worker_pid);
-        else
-                report_end(child->host->log, &child->subject, &child->end, child->leaving,
-                           now_usec() - child->spawned_usec);
+        const struct death death = {
+                .subject = child->subject,
+                .known = true,
+                .how = child->end,
+                .leaving = child->leaving,
+                .discarded = child->discarded,
+                .cut = child->cut,
+                .age_usec = now_usec() - child->spawned_usec,
+        };
+
+        recover(child->host->recoveries, &child->stored, child->printed, &death);
         child_forget(child);
         board_slot_clear(board_slot(child->board, child->slot));
         child->owner->ended(child->data, child);
@@ -165,6 +173,8 @@ void child_event(struct child *child, enum worker_event event)
         if (step.next == WORKER_DRAINING)
                 child->leaving = true;
         child->state = step.next;
+        if (child->stored.box)
+                atomic_store(&child->stored.box->header->identity.state, step.next);
         if (actions[step.action])
                 actions[step.action](child);
 }
@@ -189,40 +199,81 @@ static int on_process_end(sd_event_source *source, const siginfo_t *how, void *d
         return 0;
 }
 
-static pid_t fork_it(struct child *child)
+/* Pipes for what it prints: the read ends are the worker's and ours, the write ends go with it. */
+static int open_pipes(struct child *child, int prints[static 2])
+{
+        int pipes[2][2] = {{-1, -1}, {-1, -1}};
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < 2; i++)
+                if (pipe2(pipes[i], O_CLOEXEC) < 0 || fcntl(pipes[i][0], F_SETFL, O_NONBLOCK) < 0)
+                        r = -errno;
+        for (size_t i = 0; i < 2; i++) {
+                child->printed[i] = pipes[i][0];
+                prints[i] = pipes[i][1];
+        }
+        return r;
+}
+
+static void close_pair(const int pair[static 2])
+{
+        close_descriptor(&pair[0]);
+        close_descriptor(&pair[1]);
+}
+
+static pid_t fork_it(struct child *child, const int prints[static 2])
 {
         const struct child_host *host = child->host;
+        struct box *box = child->stored.box;
         int descriptors[LISTENERS_MAX];
         const struct worker_options options = {
                 .config = child->config,
                 .board = child->board,
                 .slot = child->slot,
+                .box = box,
                 .subject = child->subject,
                 .log_target = host->log_target,
+                .console = host->console,
+                .printed = child->printed,
                 .listeners = descriptors,
                 .n_listeners = host->listeners->n,
                 .notify_path = host->notify_path,
         };
+        pid_t pid;
 
         for (size_t i = 0; i < host->listeners->n; i++)
                 descriptors[i] = host->listeners->list[i].fd;
-        return spawn_worker(&options, host->log);
+        box_set_inherited(box, true);
+        pid = spawn_worker(&options, prints, host->log);
+        box_set_inherited(box, false);
+        return pid;
 }
 
-int child_spawn(struct child *child)
+static void identify(const struct child *child)
 {
+        struct box_identity *identity = &child->stored.box->header->identity;
+
+        atomic_store(&identity->id, child->subject.worker_id);
+        atomic_store(&identity->generation, child->subject.generation);
+        atomic_store(&identity->started_usec, child->spawned_usec);
+        atomic_store(&identity->pid, child->subject.worker_pid);
+}
+
+/* Return: 0, or a negative errno: there is no process. */
+static int start_process(struct child *child)
+{
+        int prints[2];
         pid_t pid;
         int r;
 
-        child->leaving = child->discarded = false;
-        child->ready_usec = 0;
-        child->said[0] = '\0';
-        pid = fork_it(child);
+        child->spawned_usec = now_usec();
+        r = open_pipes(child, prints);
+        pid = r < 0 ? r : fork_it(child, prints);
+        close_pair(prints);
         if (pid < 0)
                 return pid;
-
-        child->spawned_usec = now_usec();
         child->subject.worker_pid = pid;
+        identify(child);
         r = sd_event_add_child(child->host->event, &child->process, pid, WEXITED, on_process_end,
                                child);
         if (r < 0) {
@@ -232,8 +283,28 @@ int child_spawn(struct child *child)
                 return r;
         }
         (void)sd_event_source_set_priority(child->process, PRIORITY_DEATH);
+        return 0;
+}
+
+int child_spawn(struct child *child)
+{
+        const struct box_layout layout = worker_box_layout(child->config);
+        int r;
+
+        child->leaving = child->discarded = child->cut = false;
+        child->ready_usec = 0;
+        child->said[0] = '\0';
+        r = store_new(child->host->store, &layout, &child->stored);
+        if (r < 0)
+                return r;
+        r = start_process(child);
+        if (r < 0) {
+                close_pair(child->printed);
+                store_end(&child->stored);
+                return r;
+        }
         report(child->host->log, EVENT_WORKER_STARTED, &child->subject,
-               "Worker %u (pid %d) started", child->subject.worker_id, pid);
+               "Worker %u (pid %d) started", child->subject.worker_id, child->subject.worker_pid);
         child_event(child, WORKER_SPAWNED);
         return 0;
 }

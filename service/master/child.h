@@ -16,6 +16,8 @@
 #include "config/config.h"
 #include "log/log.h"
 #include "master/listen.h"
+#include "master/recover.h"
+#include "master/store.h"
 #include "master/supervise.h"
 
 #define CHILD_SAID_MAX 256
@@ -34,6 +36,9 @@ struct child_host {
         const struct listeners *listeners;
         const char *notify_path;
         enum log_target log_target;
+        int console;
+        struct store *store;
+        struct recoveries *recoveries; /* where the boxes of the dead go */
 };
 
 struct child;
@@ -55,8 +60,11 @@ struct child {
         unsigned slot; /* of the board */
         enum worker_state state;
         struct record_subject subject;
-        bool leaving;   /* it was told to end, or said that it was */
-        bool discarded; /* the master killed it before it served anybody */
+        struct stored_box stored; /* its black box */
+        int printed[2];           /* read ends of its standard output and error */
+        bool leaving;             /* it was told to end, or said that it was */
+        bool discarded;           /* the master killed it before it served anybody */
+        bool cut; /* the master killed it because its requests took too long to finish */
         uint64_t spawned_usec;
         uint64_t ready_usec;        /* when it became so; 0: never */
         siginfo_t end;              /* how it ended */

@@ -217,8 +217,10 @@ void generation_free(struct generation *generation)
         if (!generation)
                 return;
         (void)sd_event_source_disable_unref(generation->retry);
-        for (size_t i = 0; i < generation->n_children; i++)
+        for (size_t i = 0; i < generation->n_children; i++) {
                 child_forget(&generation->children[i]);
+                store_leave(&generation->children[i].stored);
+        }
         board_free(generation->board);
         config_free(generation->config);
         free(generation);

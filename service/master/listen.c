@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "master/store.h"
 
 /* The kernel caps it with net.core.somaxconn. */
 #define BACKLOG 4096
@@ -211,6 +212,8 @@ static int take_one(struct listeners *listeners, int fd, const char *name)
 {
         int flags = fcntl(fd, F_GETFL);
 
+        if (store_is_box(name))
+                return 0;
         if (!is_http(name))
                 return -ENOTSUP;
         if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
@@ -221,7 +224,7 @@ static int take_one(struct listeners *listeners, int fd, const char *name)
         return add(listeners, fd);
 }
 
-/* Return: how many were passed, or a negative errno. */
+/* Return: how many sockets were passed, or a negative errno. */
 static int take_passed(struct listeners *listeners, char culprit[static LISTEN_NAME_MAX])
 {
         char **names = NULL;
@@ -240,7 +243,7 @@ static int take_passed(struct listeners *listeners, char culprit[static LISTEN_N
         for (int i = 0; names && i < n; i++)
                 free(names[i]);
         free(names);
-        return r < 0 ? r : n;
+        return r < 0 ? r : (int)listeners->n;
 }
 
 int listen_all(struct listeners *listeners, char *const *addresses, size_t n_addresses,

@@ -3,6 +3,7 @@
 #include "master/master.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@
 #include "master/generation.h"
 #include "master/listen.h"
 #include "master/notify.h"
+#include "master/recorder.h"
 #include "master/report.h"
-#include "master/ship.h"
 #include "master/spawn.h"
 #include "master/status.h"
 #include "master/systemd.h"
@@ -28,11 +29,6 @@
 /* systemd is told each second that a start, reload or stop goes on; so long it waits for the next
  * word. */
 #define EXTENSION_USEC (10 * USEC_PER_SEC)
-
-/* The master writes a few events a minute; while the journal is stuck they wait here. */
-#define LOG_BUFFER_SIZE   (256 << 10)
-#define LOG_BLOCK_USEC    (100 * USEC_PER_MSEC)
-#define LAST_RECORDS_USEC USEC_PER_SEC
 
 /* A process that floods the notify socket, which comes before all else, must not keep the master
  * from its work: so much is read at once, so often in so long. */
@@ -54,7 +50,7 @@ struct master {
         char refusal[MANAGER_STATUS_MAX / 2]; /* why the last reload was refused; "": it was not */
         bool reload_again;                    /* asked for while one was going on */
         struct status_sample sample;
-        struct shipment shipment;
+        struct recorder recorder;
 };
 
 static sd_event *loop_of(const struct master *master)
@@ -397,7 +393,7 @@ static int after_turn(sd_event_source *source, void *data)
 
         (void)source;
         bury_generations(master);
-        ship_records(&master->shipment, loop_of(master), log_of(master));
+        recorder_turn(&master->recorder, loop_of(master));
         return 0;
 }
 
@@ -454,14 +450,11 @@ static int add_sources(struct master *master)
 
 static int open_log(struct master *master)
 {
-        const struct log_options options = {
-                .target = master->options->log_target,
-                .level = 6,
-                .buffer_size = LOG_BUFFER_SIZE,
-                .block_usec = LOG_BLOCK_USEC,
-        };
+        struct child_host *host = &master->owner.host;
+        int r = recorder_open(&master->recorder, host->log_target, host->console);
 
-        return log_open(&master->owner.host.log, &options);
+        host->log = master->recorder.log;
+        return r;
 }
 
 /* Return: an exit_code. */
@@ -538,6 +531,8 @@ static int set_up(struct master *master)
         if (r < 0)
                 return cannot(master, "open the workers' notify socket", r);
         master->owner.host.notify_path = master->notify.path;
+        recorder_begin(&master->recorder, loop_of(master), master->options->log_target,
+                       master->owner.host.console);
         r = add_sources(master);
         if (r < 0)
                 return cannot(master, "watch sockets, signals and time", r);
@@ -553,11 +548,11 @@ static void tear_down(struct master *master)
                 master->generations = generation->next;
                 generation_free(generation);
         }
-        ship_done(&master->shipment);
+        recorder_stop(&master->recorder);
         (void)sd_event_unref(loop_of(master));
         notify_close(&master->notify);
         listen_close(&master->listeners);
-        log_close(log_of(master), LAST_RECORDS_USEC);
+        recorder_close(&master->recorder);
 }
 
 int master_run(const struct master_options *options)
@@ -576,6 +571,10 @@ int master_run(const struct master_options *options)
         master.owner.data = &master;
         master.owner.host.listeners = &master.listeners;
         master.owner.host.log_target = options->log_target;
+        /* Workers need it where their standard error is not it any more. */
+        master.owner.host.console = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        master.owner.host.store = &master.recorder.store;
+        master.owner.host.recoveries = &master.recorder.recoveries;
 
         code = set_up(&master);
         if (code == EXIT_CODE_OK) {

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -27,40 +26,6 @@ void report(struct log *log, enum event event, const struct record_subject *subj
         va_end(arguments);
         record_event(&record, event, subject ? subject : &nobody);
         record_string(&record, "MESSAGE", message);
-        (void)log_commit(log, &record);
-}
-
-static void add_cause(struct record *record, const siginfo_t *how, char *text, size_t size)
-{
-        const char *name = how->si_code == CLD_EXITED ? NULL : sigabbrev_np(how->si_status);
-
-        if (how->si_code == CLD_EXITED) {
-                record_number(record, "EXIT_CODE", (unsigned)how->si_status);
-                (void)snprintf(text, size, "exit code %d", how->si_status);
-                return;
-        }
-        record_string(record, "SIGNAL", name ? name : "unknown");
-        (void)snprintf(text, size, "signal %s%s", name ? name : "unknown",
-                       how->si_code == CLD_DUMPED ? ", core dumped" : "");
-}
-
-void report_end(struct log *log, const struct record_subject *subject, const siginfo_t *how,
-                bool leaving, uint64_t age_usec)
-{
-        bool well = leaving && how->si_code == CLD_EXITED && how->si_status == 0;
-        struct record record;
-        char cause[64];
-
-        record_event(&record, well ? EVENT_WORKER_EXITED : EVENT_WORKER_DIED, subject);
-        add_cause(&record, how, cause, sizeof(cause));
-        record_number(&record, "AGE_USEC", age_usec);
-        if (well)
-                record_format(&record, "MESSAGE", "Worker %u (pid %d) has ended",
-                              subject->worker_id, subject->worker_pid);
-        else
-                record_format(&record, "MESSAGE", "Worker %u (pid %d) died: %s, %.1f s old",
-                              subject->worker_id, subject->worker_pid, cause,
-                              (double)age_usec / (double)USEC_PER_SEC);
         (void)log_commit(log, &record);
 }
 

@@ -3,10 +3,6 @@
  * in one place. */
 #pragma once
 
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "config/problems.h"
 #include "log/events.h"
 #include "log/log.h"
@@ -14,11 +10,6 @@
 /* An event about @subject (NULL: about the service) with nothing but its message, printf-like. */
 void report(struct log *log, enum event event, const struct record_subject *subject,
             const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-/** report_end() - a worker ended: worker-exited when it ended well, which takes that it was
- * @leaving, else worker-died with SIGNAL or EXIT_CODE. */
-void report_end(struct log *log, const struct record_subject *subject, const siginfo_t *how,
-                bool leaving, uint64_t age_usec);
 
 /** report_problems() - config-refused with all problems. */
 void report_problems(struct log *log, const struct problems *problems);

@@ -2,12 +2,11 @@
 /* Wake-ups for records that wait. What is to be done then is done after every turn anyway. */
 #include "master/ship.h"
 
+#include <errno.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
 
-/* So does log_ship() advise. */
-#define RETRY_USEC    (100 * USEC_PER_MSEC)
 #define ACCURACY_USEC (10 * USEC_PER_MSEC)
 
 static int on_room(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -29,16 +28,18 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 
 void ship_records(struct shipment *shipment, sd_event *event, struct log *log)
 {
-        int fd;
+        uint64_t wake;
+        int fd, r;
 
         ship_done(shipment);
-        if (log_ship(log) == 0)
-                return;
+        r = log_ship(log);
         fd = log_output_fd(log);
-        if (fd >= 0)
+        if (r == -EAGAIN && fd >= 0)
                 (void)sd_event_add_io(event, &shipment->room, fd, EPOLLOUT, on_room, NULL);
-        (void)sd_event_add_time_relative(event, &shipment->retry, CLOCK_MONOTONIC, RETRY_USEC,
-                                         ACCURACY_USEC, on_retry, NULL);
+        wake = log_wake_usec(log);
+        if (wake != USEC_NEVER)
+                (void)sd_event_add_time(event, &shipment->retry, CLOCK_MONOTONIC, wake,
+                                        ACCURACY_USEC, on_retry, NULL);
 }
 
 void ship_done(struct shipment *shipment)

@@ -10,7 +10,8 @@
 /* What wakes the loop up while records wait. All zero: nothing. */
 struct shipment {
         sd_event_source *room;  /* the sink takes records again */
-        sd_event_source *retry; /* for what cannot be watched: a sink that is not there */
+        sd_event_source *retry; /* for what cannot be watched: a sink that is not there, or records
+                                   that are sent and not read yet */
 };
 
 /** ship_records() - ship all that the sink takes now; while some wait, @event wakes up for them. */

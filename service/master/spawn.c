@@ -89,7 +89,30 @@ static int set_environment(const struct worker_options *options)
         return setenv("NOTIFY_SOCKET", options->notify_path, 1) < 0 ? -errno : 0;
 }
 
-static int become_worker(const struct worker_options *options, struct log *master_log, pid_t master)
+/* Everything else of the master's is closed. */
+static int keep_descriptors(const struct worker_options *options)
+{
+        const int own[] = {options->box->fd, options->console, options->printed[0],
+                           options->printed[1]};
+        const size_t n_own = sizeof(own) / sizeof(own[0]);
+        _cleanup_free_ int *keep = calloc(options->n_listeners + n_own, sizeof(*keep));
+
+        if (!keep)
+                return -ENOMEM;
+        memcpy(keep, own, sizeof(own));
+        memcpy(keep + n_own, options->listeners, options->n_listeners * sizeof(*keep));
+        return close_all_but(keep, options->n_listeners + n_own);
+}
+
+static int redirect(const int prints[static 2])
+{
+        if (dup2(prints[0], STDOUT_FILENO) < 0 || dup2(prints[1], STDERR_FILENO) < 0)
+                return -errno;
+        return 0;
+}
+
+static int become_worker(const struct worker_options *options, const int prints[static 2],
+                         struct log *master_log, pid_t master)
 {
         char name[16];
 
@@ -101,14 +124,14 @@ static int become_worker(const struct worker_options *options, struct log *maste
         (void)snprintf(name, sizeof(name), "appsrv-w%u", options->subject.worker_id);
         (void)prctl(PR_SET_NAME, name);
         log_abandon(master_log);
-        if (close_all_but(options->listeners, options->n_listeners) < 0 ||
-            set_environment(options) < 0)
+        if (redirect(prints) < 0 || keep_descriptors(options) < 0 || set_environment(options) < 0)
                 return EXIT_CODE_BUG;
         raise_oom_score();
         return worker_run(options);
 }
 
-pid_t spawn_worker(const struct worker_options *options, struct log *master_log)
+pid_t spawn_worker(const struct worker_options *options, const int prints[static 2],
+                   struct log *master_log)
 {
         pid_t master = getpid();
         pid_t pid = fork();
@@ -116,6 +139,6 @@ pid_t spawn_worker(const struct worker_options *options, struct log *master_log)
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                _exit(become_worker(options, master_log, master));
+                _exit(become_worker(options, prints, master_log, master));
         return pid;
 }

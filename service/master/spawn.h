@@ -14,8 +14,10 @@ int spawn_block_signals(void);
 /**
  * spawn_worker() - fork a worker and let it live
  * @options:    what it inherits
+ * @prints:     write ends of the pipes that become its standard output and error
  * @master_log: the master's log, which the child gives up
  *
  * Returns in the master only: the worker's pid, or a negative errno.
  */
-pid_t spawn_worker(const struct worker_options *options, struct log *master_log);
+pid_t spawn_worker(const struct worker_options *options, const int prints[static 2],
+                   struct log *master_log);

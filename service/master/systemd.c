@@ -86,3 +86,17 @@ void manager_beat(void)
 {
         (void)sd_notify(0, "WATCHDOG=1");
 }
+
+/* FDPOLL=0: a memfd is always ready, which systemd would take for the end of it. */
+bool manager_keep(const char *name, int fd)
+{
+        char state[128];
+
+        (void)snprintf(state, sizeof(state), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
+        return sd_pid_notify_with_fds(0, 0, state, &fd, 1) > 0;
+}
+
+void manager_drop(const char *name)
+{
+        (void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}

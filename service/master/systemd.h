@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define MANAGER_STATUS_MAX 512
@@ -30,3 +31,10 @@ void manager_failed(int error, const char *status);
 /** manager_watchdog_usec() - how often manager_beat() must come; 0: never. Asks the environment. */
 uint64_t manager_watchdog_usec(void);
 void manager_beat(void);
+
+/** manager_keep() - let systemd hold a copy of @fd under @name, which outlives us. Return: whether
+ * there is a systemd to do so. */
+bool manager_keep(const char *name, int fd);
+
+/** manager_drop() - it is not needed any more. */
+void manager_drop(const char *name);

@@ -345,7 +345,7 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
         } body = {.text = response->body ? response->body : ""};
         enum MHD_Result queued = MHD_NO;
 
-        transaction->phase = TRANSACTION_ANSWERED;
+        transaction_answer(transaction);
         /* PERSISTENT: the body lives in the transaction, which ends after the response has been
          * sent. */
         reply = MHD_create_response_from_buffer(response->body_size, body.buffer,
@@ -468,8 +468,7 @@ static struct MHD_Daemon *start_daemon(struct http *http)
                 {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
                 {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, http},
                 {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL_SIZE, NULL},
-                /* The accept gate keeps the limit; this one must never be met. */
-                {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)config->http_worker_connections + 16, NULL},
+                {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)http_connections_max(config), NULL},
                 {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)(config->http_keepalive / USEC_PER_SEC),
                  NULL},
                 {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},

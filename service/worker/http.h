@@ -13,6 +13,9 @@
 
 #include "worker/transaction.h"
 
+/* Beyond what the accept gate lets in, so that libmicrohttpd's own limit is never met. */
+#define HTTP_CONNECTIONS_BESIDE 16
+
 struct http;
 
 /**
@@ -26,6 +29,12 @@ int http_new(struct http **ret, struct service *service);
 
 /** http_free() - end; no connection may be left. Accepts NULL. */
 void http_free(struct http *http);
+
+/** http_connections_max() - the most that there can be at a time. */
+static inline unsigned http_connections_max(const struct config *config)
+{
+        return config->http_worker_connections + HTTP_CONNECTIONS_BESIDE;
+}
 
 /** http_fd() - readable when http_turn() has something to do. */
 int http_fd(const struct http *http);

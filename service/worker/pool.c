@@ -17,6 +17,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "worker/crash.h"
+
 struct job_list {
         struct job *first;
         struct job **end; /* where the next one is linked in */
@@ -106,6 +108,7 @@ static void finish_job(struct pool *pool, struct job *job)
 
 static void *application_thread(void *data)
 {
+        void *guard = crash_guard_thread();
         struct pool *pool = data;
         struct job *job;
 
@@ -117,6 +120,7 @@ static void *application_thread(void *data)
                 finish_job(pool, job);
         }
         pthread_mutex_unlock(&pool->mutex);
+        crash_unguard_thread(guard);
         return NULL;
 }
 

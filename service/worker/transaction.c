@@ -24,6 +24,7 @@ static void run_application(struct job *job)
 {
         struct transaction *transaction = (struct transaction *)job;
 
+        flight_run(transaction->flight);
         app_handle(&transaction->exchange);
 }
 
@@ -55,6 +56,9 @@ struct transaction *transaction_new(struct service *service, const char *target,
                 free(transaction);
                 return NULL;
         }
+        transaction->flight =
+                flight_begin(&service->flights, request->id, request->peer, request->target,
+                             request->target_size, request->started_usec);
         return transaction;
 }
 
@@ -78,6 +82,7 @@ bool transaction_head(struct transaction *transaction)
         struct service *service = transaction->service;
         struct verdict verdict;
 
+        flight_describe(transaction->flight, request->method, request->version, NULL);
         verdict = validate_head(request, &service->limits, &transaction->framing);
         if (verdict.status == 0)
                 verdict = target_parse(request, &transaction->arena);
@@ -88,6 +93,9 @@ bool transaction_head(struct transaction *transaction)
 
         transaction->phase = TRANSACTION_BODY;
         transaction->app = route_find(service->config, request->path, request->path_size);
+        if (transaction->app >= 0)
+                flight_describe(transaction->flight, request->method, request->version,
+                                app_name(service->apps[transaction->app]));
         if (transaction->app < 0 && has_body(&transaction->framing)) {
                 /* A body that nobody wants is not read: the connection ends instead. */
                 transaction_refuse(transaction, 404, "no application is mounted here", true);
@@ -166,6 +174,7 @@ bool transaction_complete(struct transaction *transaction)
                 .app = service->apps[transaction->app],
         };
         transaction->phase = TRANSACTION_RUNNING;
+        flight_set_state(transaction->flight, FLIGHT_WAITING);
         transaction->job.lane = &service->lanes[transaction->app];
         pool_submit(service->pool, &transaction->job);
         return true;
@@ -203,6 +212,13 @@ static uint64_t bytes_sent(const struct transaction *transaction, enum outcome o
         return method && strcmp(method, "HEAD") == 0 ? 0 : transaction->response.body_size;
 }
 
+void transaction_answer(struct transaction *transaction)
+{
+        transaction->phase = TRANSACTION_ANSWERED;
+        flight_answer(transaction->flight, (unsigned)transaction->response.status,
+                      bytes_sent(transaction, OUTCOME_OK));
+}
+
 /* @arena: for the text of the record; the transaction's own belongs to the application while that
  * runs. */
 static void write_record(const struct transaction *transaction, enum outcome outcome,
@@ -223,7 +239,8 @@ static void write_record(const struct transaction *transaction, enum outcome out
         struct record record;
 
         access_record(&record, &access, &service->subject, arena);
-        (void)log_commit(service->log, &record);
+        (void)log_commit_for(service->log, &record,
+                             transaction->flight ? &transaction->flight->ticket : NULL);
         board_count_request(service->slot, (unsigned)access.status, access.duration_usec);
 }
 
@@ -243,6 +260,7 @@ void transaction_end(struct transaction *transaction, enum outcome outcome)
                 return;
         write_record(transaction, transaction->refused ? OUTCOME_REJECTED : outcome,
                      &transaction->arena);
+        flight_end(&transaction->service->flights, transaction->flight);
         arena_free(&transaction->arena);
         free(transaction->body);
         free(transaction);

@@ -14,6 +14,7 @@
 #include "app/app.h"
 #include "base/arena.h"
 #include "board/board.h"
+#include "board/flight.h"
 #include "request/access.h"
 #include "request/request.h"
 #include "request/response.h"
@@ -27,6 +28,7 @@ struct service {
         struct lane *lanes; /* one an application */
         struct log *log;
         struct board_slot *slot;
+        struct flights flights;
         struct pool *pool;
         struct record_subject subject;
         struct head_limits limits;
@@ -46,6 +48,7 @@ struct transaction {
         struct service *service;
         void *connection; /* http.c's */
         enum transaction_phase phase;
+        struct flight *flight; /* its slot in the black box; may be NULL */
         struct arena arena;
         struct request request;
         struct response response;
@@ -92,6 +95,10 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
  * complete.
  */
 bool transaction_complete(struct transaction *transaction);
+
+/** transaction_answer() - its response is about to be sent: from now on the black box knows what
+ * status the client may see. */
+void transaction_answer(struct transaction *transaction);
 
 /**
  * transaction_refuse() - answer @status instead of what was to come; static @reason

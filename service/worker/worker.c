@@ -20,6 +20,8 @@
 #include "base/clock.h"
 #include "log/events.h"
 #include "worker/accept.h"
+#include "worker/capture.h"
+#include "worker/crash.h"
 #include "worker/http.h"
 #include "worker/loop.h"
 #include "worker/notify.h"
@@ -46,13 +48,11 @@
 /* How long the last records may take to reach the journal. */
 #define LAST_RECORDS_USEC (500 * USEC_PER_MSEC)
 
-/* How soon the log is tried again when its sink has no descriptor to wait for. */
-#define LOG_RETRY_USEC (100 * USEC_PER_MSEC)
-
 struct worker {
         const struct worker_options *options;
         const struct config *config;
         struct app_host host;
+        struct capture *capture;
         struct service service;
         size_t n_apps; /* loaded and started */
         struct loop loop;
@@ -67,7 +67,7 @@ struct worker {
         struct watch on_log_output;
         uint64_t next_beat;
         uint64_t next_check; /* of deadlines */
-        uint64_t log_retry;  /* USEC_NEVER: the log is empty */
+        uint64_t log_wake;   /* of what was sent and is not in safety yet */
         uint64_t drain_end;  /* USEC_NEVER: not draining */
         unsigned idle_turns;
 };
@@ -108,13 +108,38 @@ static int open_log(struct worker *worker)
 {
         const struct log_options options = {
                 .target = worker->options->log_target,
+                .console = worker->options->console,
                 .level = (int)worker->config->log_level,
                 .buffer_size = worker->config->log_buffer,
+                .memory = worker->options->box->log,
                 .subject = worker->host.subject,
                 .block_usec = worker->config->log_overflow.block_usec,
         };
 
         return log_open(&worker->host.log, &options);
+}
+
+struct box_layout worker_box_layout(const struct config *config)
+{
+        return (struct box_layout){
+                .n_flights = http_connections_max(config),
+                .output_size = output_memory_size(),
+                .log_size = log_memory_size(config->log_buffer),
+        };
+}
+
+/* From here on nothing is printed past the log. */
+static int start_capture(struct worker *worker)
+{
+        const struct config *config = worker->config;
+        struct output output = {
+                .memory = worker->options->box->output,
+                .log = worker->host.log,
+                .subject = worker->host.subject,
+        };
+
+        output_begin(&output, config->n_apps == 1 ? config->apps[0].name : NULL);
+        return capture_start(&worker->capture, &output, worker->options->printed);
 }
 
 /* Tell why this worker cannot serve: an event for the administrator, a status for the master. */
@@ -184,6 +209,7 @@ static int start_service(struct worker *worker)
 {
         const struct config *config = worker->config;
         struct service *service = &worker->service;
+        int r;
 
         service->config = config;
         service->log = worker->host.log;
@@ -197,6 +223,11 @@ static int start_service(struct worker *worker)
         };
         if (getrandom(&service->id_prefix, sizeof(service->id_prefix), 0) < 0)
                 return -errno;
+        r = flights_init(&service->flights, worker->options->box->flights,
+                         worker->options->box->layout.n_flights,
+                         &worker->options->box->header->flights_used);
+        if (r < 0)
+                return r;
         return pool_new(&service->pool, config->server_threads, service->slot);
 }
 
@@ -292,7 +323,11 @@ static int set_up(struct worker *worker)
         raise_descriptor_limit(worker->config);
         r = take_signals(worker);
         if (r == 0)
+                r = crash_watch(worker->options->box);
+        if (r == 0)
                 r = open_log(worker);
+        if (r == 0)
+                r = start_capture(worker);
         if (r < 0)
                 return EXIT_CODE_BUG;
 
@@ -313,7 +348,7 @@ static int set_up(struct worker *worker)
 /* -- the loop -- */
 
 /* Ship what the turn produced, and be woken when the sink takes more. */
-static void ship_records(struct worker *worker, uint64_t now)
+static void ship_records(struct worker *worker)
 {
         struct board_slot *slot = worker->service.slot;
         int r = log_ship(worker->host.log);
@@ -323,7 +358,7 @@ static void ship_records(struct worker *worker, uint64_t now)
         atomic_store_explicit(&slot->log_shipped, counters.shipped, memory_order_relaxed);
         atomic_store_explicit(&slot->log_lost, counters.lost, memory_order_relaxed);
 
-        worker->log_retry = r == -EAGAIN ? now + LOG_RETRY_USEC : USEC_NEVER;
+        worker->log_wake = log_wake_usec(worker->host.log);
         if (worker->on_log_output.active && (r == 0 || worker->on_log_output.fd != fd))
                 loop_forget(&worker->loop, &worker->on_log_output);
         if (r == -EAGAIN && fd >= 0) {
@@ -366,7 +401,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now)
         uint64_t library = http_timeout_usec(worker->http);
         uint64_t wake = earliest(worker->next_beat, worker->next_check);
 
-        wake = earliest(wake, earliest(worker->log_retry, worker->drain_end));
+        wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
         if (worker->idle_turns > SPIN_TURNS_MAX && library < SPIN_PAUSE)
@@ -399,7 +434,7 @@ static int serve(struct worker *worker)
                 if (worker->acceptor)
                         acceptor_turn(worker->acceptor, now);
                 check_deadlines(worker, now);
-                ship_records(worker, now);
+                ship_records(worker);
                 beat(worker, now);
         }
         return 0;
@@ -412,16 +447,18 @@ static int serve(struct worker *worker)
 static void give_up(struct worker *worker)
 {
         http_give_up(worker->http);
-        log_close(worker->host.log, LAST_RECORDS_USEC);
+        capture_stop(worker->capture);
+        (void)log_close(worker->host.log, LAST_RECORDS_USEC, true);
 }
 
 /* The loop does not turn any more, so there is no beat while applications stop; they have until the
- * end of the drain. */
+ * end of the drain. One that had nothing to drain has not said yet that it ends. */
 static void announce_end(const struct worker *worker)
 {
         char message[64];
 
-        (void)snprintf(message, sizeof(message), "EXTEND_TIMEOUT_USEC=%" PRIu64,
+        (void)snprintf(message, sizeof(message), "%sEXTEND_TIMEOUT_USEC=%" PRIu64,
+                       worker->drain_end != USEC_NEVER ? "STOPPING=1\n" : "",
                        worker->config->server_graceful_timeout);
         (void)notify_send(worker->notify, message);
 }
@@ -442,10 +479,12 @@ static void tear_down(struct worker *worker)
         }
         free(service->apps);
         free(service->lanes);
+        flights_done(&service->flights);
         loop_done(&worker->loop);
         close_descriptor(&worker->signals);
         close_descriptor(&worker->notify);
-        log_close(worker->host.log, LAST_RECORDS_USEC);
+        capture_stop(worker->capture);
+        (void)log_close(worker->host.log, LAST_RECORDS_USEC, true);
 }
 
 int worker_run(const struct worker_options *options)
@@ -456,7 +495,7 @@ int worker_run(const struct worker_options *options)
                 .host.subject = options->subject,
                 .loop.epoll = -1,
                 .signals = -1,
-                .log_retry = USEC_NEVER,
+                .log_wake = USEC_NEVER,
                 .drain_end = USEC_NEVER,
         };
         int code;

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "board/board.h"
+#include "board/box.h"
 #include "config/config.h"
 #include "log/log.h"
 
@@ -29,17 +30,24 @@ struct worker_options {
         const struct config *config;
         struct board *board;
         unsigned slot;                 /* of the board: this worker's own */
+        struct box *box;               /* this worker's own */
         struct record_subject subject; /* worker_pid is set by worker_run() */
         enum log_target log_target;
+        int console;          /* where the log's console is */
+        const int *printed;   /* read ends of the pipes that standard output and error are */
         const int *listeners; /* listening sockets, non-blocking, shared with all workers */
         size_t n_listeners;
         const char *notify_path; /* the master's notify socket */
 };
 
+/** worker_box_layout() - what the black box of a worker with this configuration needs. */
+struct box_layout worker_box_layout(const struct config *config);
+
 /**
  * worker_run() - live a whole worker's life in the calling process
  *
- * Expects: one thread, no open descriptor of the master but those in @options, default signal
+ * Expects: one thread, no open descriptor of the master but those in @options,
+ * standard output and error on pipes, default signal
  * dispositions. SIGTERM drains; the death of the master does as well. Tells the master READY=1,
  * WATCHDOG=1, STOPPING=1 and, when it cannot start, STATUS=why. Return: an exit_code for _exit().
  */

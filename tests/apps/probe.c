@@ -199,6 +199,16 @@ static int crash(appsrv_req *req, struct probe *probe)
         return send_text(req, 200, "still here\n");
 }
 
+/* As a bug does it, unlike crash(), so that the worker's own handler sees it. Without an address it
+ * is the first one. */
+static int fault(appsrv_req *req, struct probe *probe)
+{
+        volatile const int *nowhere = (volatile const int *)argument(req, "address");
+
+        (void)probe;
+        return send_text(req, *nowhere, "still here\n");
+}
+
 static int aborter(appsrv_req *req, struct probe *probe)
 {
         (void)req;
@@ -291,7 +301,7 @@ static const struct route routes[] = {
         {"/sleep", sleeper}, {"/spin", spin},     {"/crash", crash},   {"/abort", aborter},
         {"/exit", exiter},   {"/pid", pid},       {"/header", header}, {"/status", status},
         {"/fail", fail},     {"/silent", silent}, {"/large", large},   {"/id", request_id},
-        {"/print", print},
+        {"/print", print},   {"/fault", fault},
 };
 
 static int handle(appsrv_req *req, void *self)

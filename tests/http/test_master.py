@@ -295,7 +295,7 @@ def test_flood_of_the_notify_socket_stops_nothing(start, build):
 def test_worker_that_ends_with_0_without_being_told_has_died(start, build):
     with start(WORKERS + unruly(build)) as server:
         server.exchange(b"GET /exit HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert "EXIT_CODE=0" in server.wait_for_line("worker-died")
+        assert "EXIT_CODE=0" in server.wait_for_line("EVENT=worker-died")
         wait_until(lambda: len(server.workers()) == 2, 10, "replaced")
         assert not server.lines("worker-exited")
 

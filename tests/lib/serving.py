@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from lib import builds
@@ -39,8 +40,10 @@ class Serving(Server):
         self.config_file.write_text(config, encoding="utf-8")
 
     def __enter__(self):
-        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(self.folder / "manager"))
+        self._manager = threading.Thread(target=self._listen)
+        self._manager.start()
         runtime = self.folder / "runtime"
         runtime.mkdir(mode=0o700, exist_ok=True)
         with open(self.output_file, "wb") as output:
@@ -68,7 +71,16 @@ class Serving(Server):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        # an empty message ends the thread that listens
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", str(self.folder / "manager"))
+        self._manager.join()
         self._notify.close()
+
+    def _listen(self):
+        """Reads as a service manager does: at once, or whoever tells it something waits. Descriptors are dropped."""
+        while message := self._notify.recv(65536):
+            self.notified += message.decode().splitlines()
 
     def stop(self):
         """Ends the server as systemd does, and returns its exit status."""
@@ -80,10 +92,7 @@ class Serving(Server):
 
     def states(self):
         """All that it told the service manager so far, one string a field."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self.notified += self._notify.recv(65536).decode().splitlines()
-        return self.notified
+        return list(self.notified)
 
     def wait_for_state(self, state, seconds=SECONDS_TO_START, after=0):
         """Waits until `state` was told, counting from the `after`th field."""

@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The public log functions: what arrives in the ring of a log, committed by a thread that does not
- * own it.
- */
+/* The public log functions: what arrives at the journal, committed by a thread that does not own
+ * the log. */
 #include <appsrv/appsrv.h>
 
-#include <assert.h>
-#include <errno.h>
 #include <pthread.h>
-#include <stdalign.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "app/extra.h"
 #include "app/kind.h"
-#include "log/ring.h"
+#include "test_log_journald.h"
 
 #define BUFFER_SIZE (64 * 1024)
 
 static char root[] = "/", name[] = "probe";
 
-/* An application with a log whose records stay in memory of the test. */
+/* An application with a log, and the first entry that the journal got. */
 struct scene {
-        alignas(64) unsigned char buffer[BUFFER_SIZE];
+        struct journald journald;
+        struct entry entry;
         struct request request;
         struct app_config config;
         struct app_host host;
@@ -35,8 +28,12 @@ struct scene {
 
 static struct scene *scene_begin(void)
 {
-        struct scene *scene = aligned_alloc(64, (sizeof(*scene) + 63) & ~(size_t)63);
-        struct log_options options = {.target = LOG_TARGET_JOURNAL, .level = APPSRV_INFO};
+        struct scene *scene = malloc(sizeof(*scene));
+        const struct log_options options = {
+                .target = LOG_TARGET_JOURNAL,
+                .level = APPSRV_INFO,
+                .buffer_size = BUFFER_SIZE,
+        };
 
         assert(scene);
         *scene = (struct scene){.request = {.id = "0123"},
@@ -46,8 +43,7 @@ static struct scene *scene_begin(void)
         scene->exchange = (struct exchange){.request = &scene->request, .app = &scene->app};
         scene->req = (appsrv_req *)&scene->exchange;
         scene->ctx = (appsrv_ctx *)&scene->app;
-        options.buffer = scene->buffer;
-        options.buffer_size = sizeof(scene->buffer);
+        journald_start(&scene->journald);
         assert(log_open(&scene->host.log, &options) == 0);
         return scene;
 }
@@ -55,13 +51,12 @@ static struct scene *scene_begin(void)
 static void scene_end(struct scene *scene)
 {
         log_abandon(scene->host.log);
+        journald_remove(&scene->journald);
+        entry_free(&scene->entry);
         free(scene);
 }
 
-/*
- * A call of appsrv_logv() on a thread of its own: only the owner of a log ships, so the record
- * stays.
- */
+/* A call of appsrv_logv() on a thread of its own, as applications have them. */
 struct call {
         struct scene *scene;
         int level;
@@ -95,34 +90,35 @@ static int logged(struct scene *scene, int level, const appsrv_field *fields, si
         return call.result;
 }
 
-/* Whether the oldest record has exactly this field; @value NULL: whether it lacks it. */
-static bool arrived(const struct scene *scene, const char *field_name, const char *value,
-                    size_t size)
+/* Whether anything has arrived by now. */
+static bool received(struct scene *scene)
 {
-        const struct ring *ring = (const struct ring *)scene->buffer;
-        struct record_field field;
-        size_t record_size, name_size;
-        const char *record = ring_peek(ring, &record_size), *cursor = record;
-
-        assert(record);
-        while (record_next_field(&cursor, record + record_size, &field, &name_size) == 1) {
-                if (name_size == strlen(field_name) &&
-                    memcmp(field.name, field_name, name_size) == 0)
-                        return value && field.size == size && memcmp(field.value, value, size) == 0;
-        }
-        return !value;
+        assert(log_ship(scene->host.log) == 0);
+        return scene->entry.bytes ||
+               journald_receive(&scene->journald, &scene->entry, MSG_DONTWAIT);
 }
 
-static bool arrived_text(const struct scene *scene, const char *field_name, const char *value)
+/* Whether the first entry has exactly this field; @value NULL: whether it lacks it. */
+static bool arrived(struct scene *scene, const char *field_name, const char *value, size_t size)
+{
+        struct record_field field;
+        unsigned n;
+
+        assert(received(scene));
+        n = entry_find(&scene->entry, field_name, &field);
+        if (!value)
+                return n == 0;
+        return n == 1 && field.size == size && memcmp(field.value, value, size) == 0;
+}
+
+static bool arrived_text(struct scene *scene, const char *field_name, const char *value)
 {
         return arrived(scene, field_name, value, value ? strlen(value) : 0);
 }
 
-static bool nothing_arrived(const struct scene *scene)
+static bool nothing_arrived(struct scene *scene)
 {
-        size_t size;
-
-        return !ring_peek((const struct ring *)scene->buffer, &size);
+        return !received(scene);
 }
 
 static void test_record_carries_the_application_request_and_fields(void)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "app/kind.h"
-#include "log/ring.h"
 
 static char root[] = "/", name[] = "probe", path[] = "path", empty[] = "", file[] = "a.so";
 static char native[] = "native", natvie[] = "natvie", cobol[] = "cobol";
@@ -63,6 +62,8 @@ static int handle(struct exchange *exchange)
         return handle_result;
 }
 
+#define BUFFER_SIZE LOG_BUFFER_MIN
+
 static const struct kind fake = {.name = "fake", .handle = handle};
 
 static void *run_handle(void *exchange)
@@ -76,12 +77,9 @@ static void *run_handle(void *exchange)
  */
 static bool recorded(const void *memory, const char *field)
 {
-        size_t size;
-        const char *record = ring_peek(memory, &size);
+        const char *wanted = field ? field : "MESSAGE=";
 
-        if (!field)
-                return !record;
-        return record && memmem(record, size, field, strlen(field));
+        return !field == !memmem(memory, log_memory_size(BUFFER_SIZE), wanted, strlen(wanted));
 }
 
 /*
@@ -93,7 +91,7 @@ static int status_after(int result, int status, const char *field)
 {
         struct app_config config = {.name = name, .mount = root};
         struct log_options options = {
-                .target = LOG_TARGET_JOURNAL, .level = 6, .buffer_size = 64 * 1024};
+                .target = LOG_TARGET_JOURNAL, .level = 6, .buffer_size = BUFFER_SIZE};
         struct app_host host = {0};
         struct app app = {.kind = &fake, .config = &config, .host = &host};
         struct request request = {.id = "0123"};
@@ -103,17 +101,17 @@ static int status_after(int result, int status, const char *field)
                 .request = &request, .response = &response, .arena = &arena, .app = &app};
         pthread_t thread;
 
-        options.buffer = aligned_alloc(64, options.buffer_size);
-        assert(options.buffer && log_open(&host.log, &options) == 0);
+        options.memory = calloc(1, log_memory_size(BUFFER_SIZE));
+        assert(options.memory && log_open(&host.log, &options) == 0);
         handle_result = result;
         handle_status = status;
         assert(pthread_create(&thread, NULL, run_handle, &exchange) == 0);
         assert(pthread_join(thread, NULL) == 0);
-        assert(recorded(options.buffer, field));
-        assert(!field || recorded(options.buffer, "\nREQUEST_ID=0123\n"));
-        assert(!field || recorded(options.buffer, "\nAPP=probe\n"));
+        assert(recorded(options.memory, field));
+        assert(!field || recorded(options.memory, "\nREQUEST_ID=0123\n"));
+        assert(!field || recorded(options.memory, "\nAPP=probe\n"));
         log_abandon(host.log);
-        free(options.buffer);
+        free(options.memory);
         arena_free(&arena);
         return response.status;
 }

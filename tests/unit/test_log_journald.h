@@ -80,9 +80,8 @@ static inline void read_file(struct entry *entry, int file)
         assert(close(file) == 0);
 }
 
-/* The next entry, to be freed with entry_free(). @flags: MSG_DONTWAIT for one that must be there.
- * Return: whether there was one. */
-static inline bool journald_receive(struct journald *journald, struct entry *ret, int flags)
+/* The next datagram. Return: whether there was one. */
+static inline bool receive_datagram(struct journald *journald, struct entry *ret, int flags)
 {
         union {
                 struct cmsghdr header;
@@ -118,6 +117,18 @@ static inline void entry_free(struct entry *entry)
 {
         free(entry->bytes);
         entry->bytes = NULL;
+}
+
+/* The next entry, to be freed with entry_free(); empty datagrams are none, as to journald. @flags:
+ * MSG_DONTWAIT for one that must be there. Return: whether there was one. */
+static inline bool journald_receive(struct journald *journald, struct entry *ret, int flags)
+{
+        while (receive_datagram(journald, ret, flags)) {
+                if (ret->size > 0)
+                        return true;
+                entry_free(ret);
+        }
+        return false;
 }
 
 /* How often a field occurs; @ret: the first one. */

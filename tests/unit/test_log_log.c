@@ -4,14 +4,18 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <stdalign.h>
 #include <signal.h>
+#include <stdalign.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "test_log_journald.h"
 
 /* A wait that ends with the test's failure, not its success. */
 #define FOREVER_USEC (60 * USEC_PER_SEC)
+
+/* What outlives a log. */
+static alignas(4096) char memory[LOG_BUFFER_MIN + 2 * 4096];
 
 struct scene {
         struct journald journald;
@@ -23,12 +27,16 @@ static struct log *log_of(uint64_t block_usec)
         const struct log_options options = {
                 .target = LOG_TARGET_JOURNAL,
                 .level = 6,
+                .console = STDERR_FILENO,
+                .memory = memory,
                 .buffer_size = LOG_BUFFER_MIN,
                 .block_usec = block_usec,
                 .subject = {.worker_pid = 77, .worker_id = 1},
         };
         struct log *log = NULL;
 
+        assert(log_memory_size(LOG_BUFFER_MIN) <= sizeof(memory));
+        memset(memory, 0, sizeof(memory));
         assert(log_open(&log, &options) == 0);
         return log;
 }
@@ -43,6 +51,18 @@ static void scene_end(struct scene *scene)
 {
         log_abandon(scene->log);
         journald_remove(&scene->journald);
+}
+
+/* All of it was read by now. */
+static void scene_end_with(struct scene *scene, uint64_t lost)
+{
+        struct log_counters counters;
+
+        assert(log_close(scene->log, FOREVER_USEC, true));
+        counters = log_memory_counters(memory, log_memory_size(LOG_BUFFER_MIN));
+        assert(counters.lost == lost);
+        scene->log = NULL;
+        scene_end(scene);
 }
 
 static int commit_of(struct log *log, enum record_kind kind, int priority, uint64_t number)
@@ -118,7 +138,7 @@ static void test_open_refuses_a_buffer_that_is_too_small(void)
         struct log *log = (void *)&log;
 
         assert(log_open(&log, &options) == -EINVAL && log == (void *)&log);
-        log_close(NULL, 0);
+        assert(log_close(NULL, 0, false));
         log_abandon(NULL);
 }
 
@@ -143,8 +163,7 @@ static void test_what_is_committed_arrives_byte_by_byte(void)
         assert(entry_find(&entry, "RAW", &field) == 1 && field.size == 2);
         entry_free(&entry);
         assert(!receive(&scene, &entry));
-        assert(log_counters(scene.log).shipped == 1 && log_counters(scene.log).lost == 0);
-        scene_end(&scene);
+        scene_end_with(&scene, 0);
 }
 
 static void test_a_large_record_arrives_whole(void)
@@ -185,8 +204,7 @@ static void test_a_full_receiver_changes_no_order(void)
         for (uint64_t i = 0; i < 300; i++)
                 assert(commit(scene.log, i) == 0);
         assert(drain(&scene, 0, &reports, &lost) == 300 && reports == 0);
-        assert(log_counters(scene.log).shipped == 300);
-        scene_end(&scene);
+        scene_end_with(&scene, 0);
 }
 
 static void test_a_receiver_that_goes_and_comes_back_gets_everything(void)
@@ -204,7 +222,8 @@ static void test_a_receiver_that_goes_and_comes_back_gets_everything(void)
         assert(log_ship(scene.log) == -EAGAIN && log_output_fd(scene.log) == -1);
         journald_listen(&scene.journald);
         ship_when_back(scene.log);
-        assert(drain(&scene, 1, &reports, &lost) == 5 && reports == 0);
+        /* The one that was read just before may not be written down. */
+        assert(drain(&scene, 0, &reports, &lost) == 6 && reports == 0);
         scene_end(&scene);
 }
 
@@ -222,9 +241,8 @@ static void test_drop_counts_exactly_and_reports_once(void)
         assert(log_counters(scene.log).lost == 42);
         assert(drain(&scene, 0, &reports, &lost) == taken);
         assert(reports == 1 && lost == 42);
-        assert(log_counters(scene.log).lost == 42 && log_counters(scene.log).shipped == taken);
         assert(!receive(&scene, &entry));
-        scene_end(&scene);
+        scene_end_with(&scene, 42); /* the report is a record, too */
 }
 
 static void test_the_report_names_the_classes_and_the_worker(void)
@@ -253,22 +271,35 @@ static void test_the_report_names_the_classes_and_the_worker(void)
         scene_end(&scene);
 }
 
+/* Return: how many of @n entries are reports. */
+static unsigned receive_some(struct scene *scene, unsigned n)
+{
+        struct entry entry;
+        unsigned reports = 0;
+
+        while (n-- > 0) {
+                assert(receive(scene, &entry));
+                reports += entry_has(&entry, "EVENT", "log-lost");
+                entry_free(&entry);
+        }
+        return reports;
+}
+
 static void test_while_loss_goes_on_reports_do_not_displace_records(void)
 {
         struct scene scene;
-        struct entry entry;
         unsigned reports = 0;
 
         scene_begin(&scene, 0);
         (void)fill(scene.log, RECORD_ACCESS, 6, 0);
-        for (int i = 0; i < 100; i++) {
-                assert(receive(&scene, &entry));
-                reports += entry_has(&entry, "EVENT", "log-lost");
-                entry_free(&entry);
-                (void)commit(scene.log, 0);
-                (void)commit(scene.log, 0);
+        for (int i = 0; i < 1000; i++) {
+                reports += receive_some(&scene, 1);
+                for (int j = 0; j < 4; j++)
+                        (void)commit(scene.log, 0);
+                reports += receive_some(&scene, 1);
                 (void)log_ship(scene.log);
         }
+        assert(log_counters(scene.log).lost > 1000);
         assert(reports >= 1 && reports <= 10); /* 1, unless the machine sleeps */
         scene_end(&scene);
 }
@@ -330,6 +361,7 @@ struct committer {
         uint64_t n;
         unsigned id;
         int result;
+        atomic_bool done;
 };
 
 static void *commit_once(void *arg)
@@ -363,6 +395,16 @@ static void test_another_thread_blocks_no_longer_than_it_may(void)
         scene_end(&scene);
 }
 
+static void *commit_several(void *arg)
+{
+        struct committer *committer = arg;
+
+        for (int i = 0; i < 20 && committer->result == 0; i++)
+                committer->result = commit(committer->log, 0);
+        atomic_store(&committer->done, true);
+        return NULL;
+}
+
 static void test_a_thread_that_waits_goes_on_when_there_is_room(void)
 {
         struct committer committer = {0};
@@ -371,15 +413,14 @@ static void test_a_thread_that_waits_goes_on_when_there_is_room(void)
 
         scene_begin(&scene, FOREVER_USEC);
         committer.log = scene.log;
-        for (uint64_t i = 0; i < 700; i++) /* more than the ring holds: the owner ships meanwhile */
-                if (commit(scene.log, i) == 0)
-                        while (receive(&scene, &entry))
-                                entry_free(&entry);
-        assert(pthread_create(&committer.thread, NULL, commit_once, &committer) == 0);
-        do
+        while (log_counters(scene.log).used < LOG_BUFFER_MIN - LOG_BUFFER_MIN / 8 - 1000)
+                assert(commit(scene.log, 0) == 0);
+        assert(pthread_create(&committer.thread, NULL, commit_several, &committer) == 0);
+        while (!atomic_load(&committer.done)) {
                 while (receive(&scene, &entry))
                         entry_free(&entry);
-        while (log_ship(scene.log) == -EAGAIN);
+                (void)log_ship(scene.log);
+        }
         assert(pthread_join(committer.thread, NULL) == 0 && committer.result == 0);
         assert(log_counters(scene.log).lost == 0);
         scene_end(&scene);
@@ -410,19 +451,23 @@ static void test_the_owner_is_woken_by_others_only(void)
 static void test_the_level_decides_on_events_and_applications_alone(void)
 {
         struct scene scene;
+        struct entry entry;
 
         scene_begin(&scene, 0);
         assert(log_enabled(scene.log, 6) && !log_enabled(scene.log, 7));
         log_set_level(scene.log, 3);
         assert(commit_of(scene.log, RECORD_APP, 4, 0) == 0);
         assert(commit_of(scene.log, RECORD_EVENT, 4, 0) == 0);
-        assert(log_ship(scene.log) == 0 && log_counters(scene.log).shipped == 0);
+        assert(log_ship(scene.log) == 0 && !receive(&scene, &entry));
         assert(commit_of(scene.log, RECORD_APP, 3, 0) == 0);
         assert(commit_of(scene.log, RECORD_ACCESS, 6, 0) == 0);
         assert(commit_of(scene.log, RECORD_OUTPUT, 6, 0) == 0);
-        assert(log_ship(scene.log) == 0 && log_counters(scene.log).shipped == 3);
-        assert(log_counters(scene.log).lost == 0);
-        scene_end(&scene);
+        assert(log_ship(scene.log) == 0);
+        for (int i = 0; i < 3; i++) {
+                assert(receive(&scene, &entry));
+                entry_free(&entry);
+        }
+        scene_end_with(&scene, 0);
 }
 
 enum { THREADS = 4, RECORDS = 3000 };
@@ -458,6 +503,19 @@ static void check_entry(const struct entry *entry, uint64_t next[THREADS])
                 assert(((const char *)text.value)[at] == (i % 3 == 0 ? '\n' : 'a' + (char)id));
 }
 
+/* A lost wake-up fails here. */
+static void wait_as_a_loop_does(struct log *log)
+{
+        struct pollfd wake = {.fd = log_wake_fd(log), .events = POLLIN};
+        uint64_t now = now_usec(), end = log_wake_usec(log);
+        uint64_t wait = end < now ? 0 : end - now;
+
+        if (wait > FOREVER_USEC)
+                assert(poll(&wake, 1, (int)(FOREVER_USEC / USEC_PER_MSEC)) == 1);
+        else
+                (void)poll(&wake, 1, (int)(wait / USEC_PER_MSEC));
+}
+
 static void test_records_of_threads_are_whole_and_each_threads_in_order(void)
 {
         struct committer committers[THREADS];
@@ -472,11 +530,8 @@ static void test_records_of_threads_are_whole_and_each_threads_in_order(void)
                        0);
         }
         while (received < THREADS * RECORDS) {
-                if (log_ship(scene.log) == 0 && !readable(scene.journald.fd)) {
-                        struct pollfd wake = {.fd = log_wake_fd(scene.log), .events = POLLIN};
-
-                        assert(poll(&wake, 1, 60000) == 1); /* a lost wake-up fails here */
-                }
+                if (log_ship(scene.log) == 0 && !readable(scene.journald.fd))
+                        wait_as_a_loop_does(scene.log);
                 while (receive(&scene, &entry)) {
                         check_entry(&entry, next);
                         entry_free(&entry);
@@ -499,7 +554,7 @@ static void *receive_until_end(void *arg)
 
         while (!end) {
                 assert(journald_receive(journald, &entry, 0));
-                end = entry_number(&entry, "NUMBER") == 499;
+                end = entry_number(&entry, "NUMBER") == 299;
                 entry_free(&entry);
         }
         return NULL;
@@ -508,15 +563,16 @@ static void *receive_until_end(void *arg)
 static void test_close_ships_everything_and_waits_until_it_is_read(void)
 {
         struct scene scene;
+        struct entry entry;
         pthread_t reader;
         uint64_t before = now_usec();
 
         scene_begin(&scene, 0);
-        for (uint64_t i = 0; i < 500; i++)
+        for (uint64_t i = 0; i < 300; i++)
                 assert(commit(scene.log, i) == 0);
         assert(pthread_create(&reader, NULL, receive_until_end, &scene.journald) == 0);
-        log_close(scene.log, FOREVER_USEC);
-        assert(!readable(scene.journald.fd));
+        assert(log_close(scene.log, FOREVER_USEC, false));
+        assert(!receive(&scene, &entry));
         assert(now_usec() - before < FOREVER_USEC / 2);
         assert(pthread_join(reader, NULL) == 0);
         journald_remove(&scene.journald);
@@ -556,7 +612,7 @@ static void test_close_tells_what_it_could_not_ship(void)
         for (uint64_t i = 0; i < 3; i++)
                 assert(commit(scene.log, i) == 0);
         reader = catch_stderr(&saved);
-        log_close(scene.log, 0);
+        assert(!log_close(scene.log, 0, false));
         expect_stderr(reader, saved, "LOST=3");
         journald_listen(&scene.journald);
         journald_remove(&scene.journald);
@@ -576,7 +632,8 @@ static void test_abandon_ships_nothing(void)
 
 static void test_without_a_journal_auto_takes_the_console(void)
 {
-        struct log_options options = {.level = 6, .buffer_size = LOG_BUFFER_MIN};
+        struct log_options options = {
+                .console = STDERR_FILENO, .level = 6, .buffer_size = LOG_BUFFER_MIN};
         struct journald journald;
         int saved, reader;
         struct log *log;
@@ -590,41 +647,41 @@ static void test_without_a_journal_auto_takes_the_console(void)
         assert(log_open(&log, &options) == 0 && log_is_console(log));
         assert(log_output_fd(log) == STDERR_FILENO);
         assert(commit(log, 5) == 0 && log_ship(log) == 0);
-        log_close(log, 0);
+        assert(log_close(log, 0, false));
         expect_stderr(reader, saved, "NUMBER=5\n");
 }
 
 static void test_a_console_that_nobody_reads_loses_with_a_count(void)
 {
         struct log_options options = {
-                .target = LOG_TARGET_CONSOLE, .level = 6, .buffer_size = LOG_BUFFER_MIN};
+                .target = LOG_TARGET_CONSOLE,
+                .console = STDERR_FILENO,
+                .level = 6,
+                .buffer_size = LOG_BUFFER_MIN,
+        };
         struct log *log;
         int saved, reader = catch_stderr(&saved);
 
         assert(close(reader) == 0);
         assert(log_open(&log, &options) == 0);
         assert(commit(log, 0) == 0 && log_ship(log) == 0);
-        assert(log_counters(log).lost == 1 && log_counters(log).shipped == 0);
-        log_close(log, 0);
+        assert(log_counters(log).lost == 2); /* with the report of it */
+        (void)log_close(log, 0, false);
         assert(dup2(saved, STDERR_FILENO) == STDERR_FILENO && close(saved) == 0);
 }
 
-static void test_memory_of_the_user_is_taken(void)
+static void test_memory_of_the_user_holds_the_records(void)
 {
-        static alignas(8) char memory[LOG_BUFFER_MIN];
-        struct log_options options = {.target = LOG_TARGET_JOURNAL,
-                                      .level = 6,
-                                      .buffer = memory,
-                                      .buffer_size = sizeof(memory)};
-        struct journald journald;
-        struct log *log;
+        struct log_counters counters;
+        struct scene scene;
 
-        journald_start(&journald);
-        assert(log_open(&log, &options) == 0);
-        assert(commit(log, 5) == 0);
+        scene_begin(&scene, 0);
+        assert(commit(scene.log, 5) == 0);
         assert(memmem(memory, sizeof(memory), "NUMBER=5\n", 9));
-        log_abandon(log);
-        journald_remove(&journald);
+        counters = log_memory_counters(memory, log_memory_size(LOG_BUFFER_MIN));
+        assert(counters.used > 0 && counters.used == log_counters(scene.log).used);
+        assert(counters.capacity == LOG_BUFFER_MIN && counters.shipped == 0 && counters.lost == 0);
+        scene_end(&scene);
 }
 
 int main(void)
@@ -651,6 +708,6 @@ int main(void)
         test_abandon_ships_nothing();
         test_without_a_journal_auto_takes_the_console();
         test_a_console_that_nobody_reads_loses_with_a_count();
-        test_memory_of_the_user_is_taken();
+        test_memory_of_the_user_holds_the_records();
         return 0;
 }

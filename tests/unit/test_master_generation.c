@@ -17,6 +17,8 @@
 struct scene {
         struct journald journald;
         struct generation_owner owner;
+        struct store store;
+        struct recoveries recoveries;
         struct listeners listeners;
         struct generation *generation;
         enum generation_verdict verdict;
@@ -71,6 +73,15 @@ static void begin(struct scene *scene, unsigned workers, bool older_serves)
         scene->owner.host.log_target = LOG_TARGET_JOURNAL;
         assert(sd_event_new(&scene->owner.host.event) >= 0);
         assert(log_open(&scene->owner.host.log, &options) == 0);
+        scene->recoveries = (struct recoveries){
+                .event = scene->owner.host.event,
+                .log = scene->owner.host.log,
+                .target = LOG_TARGET_JOURNAL,
+                .console = STDERR_FILENO,
+        };
+        scene->owner.host.console = STDERR_FILENO;
+        scene->owner.host.store = &scene->store;
+        scene->owner.host.recoveries = &scene->recoveries;
         assert(generation_new(&scene->generation, &scene->owner, 7, config) == 0);
         scene->generation->older_serves = older_serves;
 }
@@ -92,9 +103,10 @@ static unsigned count_events(struct scene *scene, const char *name)
 static void end(struct scene *scene)
 {
         generation_free(scene->generation);
+        recoveries_close(&scene->recoveries, 0);
         assert(!sd_event_unref(scene->owner.host.event));
         (void)count_events(scene, ""); /* so that none is lost */
-        log_close(scene->owner.host.log, 0);
+        (void)log_close(scene->owner.host.log, 0, false);
         journald_remove(&scene->journald);
         while (waitpid(-1, NULL, 0) > 0)
                 ;

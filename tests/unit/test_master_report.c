@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How the end of a worker and a refused configuration look in the journal. */
+/* How events of the service and a refused configuration look in the journal. */
 #include "master/report.h"
 
 #include <assert.h>
-#include <signal.h>
 #include <string.h>
 
 #include "test_log_journald.h"
-
-static const struct record_subject worker = {.worker_pid = 77, .worker_id = 3, .generation = 2};
 
 struct bench {
         struct journald journald;
@@ -28,7 +25,7 @@ static struct bench bench_new(void)
 
 static void bench_end(struct bench *bench)
 {
-        log_close(bench->log, 0);
+        (void)log_close(bench->log, 0, false);
         journald_remove(&bench->journald);
 }
 
@@ -39,56 +36,6 @@ static struct entry entry_of(struct bench *bench)
         assert(log_ship(bench->log) == 0);
         assert(journald_receive(&bench->journald, &entry, MSG_DONTWAIT));
         return entry;
-}
-
-struct ending {
-        int code;
-        int status;
-        bool leaving;
-        const char *event;
-        const char *field; /* NULL: none of the two */
-        const char *value;
-        const char *message;
-};
-
-static void check_ending(struct bench *bench, const struct ending *ending)
-{
-        const siginfo_t how = {.si_code = ending->code, .si_status = ending->status};
-        struct record_field field;
-        struct entry entry;
-
-        report_end(bench->log, &worker, &how, ending->leaving, 1500000);
-        entry = entry_of(bench);
-        assert(entry_has(&entry, "EVENT", ending->event));
-        assert(entry_has(&entry, "WORKER_PID", "77") && entry_has(&entry, "WORKER_ID", "3") &&
-               entry_has(&entry, "GENERATION", "2") && entry_has(&entry, "AGE_USEC", "1500000"));
-        assert(entry_has(&entry, ending->field, ending->value));
-        assert(entry_find(&entry, "EXIT_CODE", &field) + entry_find(&entry, "SIGNAL", &field) == 1);
-        assert(entry_has(&entry, "MESSAGE", ending->message));
-        entry_free(&entry);
-}
-
-static void test_each_way_to_end_is_told_apart(void)
-{
-        static const struct ending endings[] = {
-                {CLD_EXITED, 0, true, "worker-exited", "EXIT_CODE", "0",
-                 "Worker 3 (pid 77) has ended"},
-                {CLD_EXITED, 0, false, "worker-died", "EXIT_CODE", "0",
-                 "Worker 3 (pid 77) died: exit code 0, 1.5 s old"},
-                {CLD_EXITED, 70, true, "worker-died", "EXIT_CODE", "70",
-                 "Worker 3 (pid 77) died: exit code 70, 1.5 s old"},
-                {CLD_KILLED, SIGKILL, true, "worker-died", "SIGNAL", "KILL",
-                 "Worker 3 (pid 77) died: signal KILL, 1.5 s old"},
-                {CLD_DUMPED, SIGSEGV, false, "worker-died", "SIGNAL", "SEGV",
-                 "Worker 3 (pid 77) died: signal SEGV, core dumped, 1.5 s old"},
-                {CLD_KILLED, 40, false, "worker-died", "SIGNAL", "unknown",
-                 "Worker 3 (pid 77) died: signal unknown, 1.5 s old"},
-        };
-        struct bench bench = bench_new();
-
-        for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
-                check_ending(&bench, &endings[i]);
-        bench_end(&bench);
 }
 
 static void test_event_of_the_service_has_no_worker(void)
@@ -144,7 +91,6 @@ static void test_all_problems_are_in_one_record(void)
 
 int main(void)
 {
-        test_each_way_to_end_is_told_apart();
         test_event_of_the_service_has_no_worker();
         test_all_problems_are_in_one_record();
         return 0;

@@ -42,7 +42,7 @@ static struct bench bench_new(void)
 
 static void bench_end(struct bench *bench)
 {
-        log_close(bench->service.log, 0);
+        (void)log_close(bench->service.log, 0, false);
         board_free(bench->board);
         config_free(bench->config);
         journald_remove(&bench->journald);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Cause, requests, last output and stack put into one event; and one access record a request. */
+#include "master/obituary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "log/events.h"
+#include "log/output.h"
+
+/* What a client without an answer got, in a way: the status of a service that went away. */
+#define STATUS_NONE 503
+
+static bool ended_well(const struct death *death)
+{
+        if (death->discarded)
+                return true;
+        return death->leaving && death->known && death->how.si_code == CLD_EXITED &&
+               death->how.si_status == 0;
+}
+
+static const char *signal_name(int number)
+{
+        const char *name = sigabbrev_np(number);
+
+        return name ? name : "unknown";
+}
+
+/* What hit the process first; what ended it may have been the end of somebody's patience. */
+static void add_cause(struct record *record, struct obituary *texts, const struct death *death,
+                      const struct box *box)
+{
+        int hit = atomic_load(&box->header->crash.signal);
+        int number = hit > 0 || !death->known ? hit : death->how.si_status;
+
+        if (death->known && death->how.si_code == CLD_EXITED) {
+                record_number(record, "EXIT_CODE", (unsigned)death->how.si_status);
+                (void)snprintf(texts->cause, sizeof(texts->cause), "exit code %d",
+                               death->how.si_status);
+        } else if (number > 0) {
+                record_string(record, "SIGNAL", signal_name(number));
+                (void)snprintf(
+                        texts->cause, sizeof(texts->cause), "signal %s%s", signal_name(number),
+                        death->known && death->how.si_code == CLD_DUMPED ? ", core dumped" : "");
+        } else {
+                (void)snprintf(texts->cause, sizeof(texts->cause), "killed with the service");
+        }
+}
+
+/* -- the requests -- */
+
+static uint64_t age_of(const struct flight *flight)
+{
+        uint64_t now = now_usec();
+
+        return flight->started_usec < now ? now - flight->started_usec : 0;
+}
+
+/* One line: what a client or a crashed process wrote is escaped. */
+static void write_request(char *text, size_t size, const struct flight *flight)
+{
+        size_t n = 0;
+        int written;
+
+        written = snprintf(text, size, "%s ", flight->method[0] ? flight->method : "-");
+        n = written > 0 ? (size_t)written : 0;
+        for (const char *at = flight->target; *at && n + 8 < size; at++) {
+                bool plain = *at > ' ' && *at <= '~' && *at != '\\';
+
+                n += (size_t)snprintf(text + n, size - n, plain ? "%c" : "\\x%02x",
+                                      (unsigned char)*at);
+        }
+        if (n < size)
+                (void)snprintf(text + n, size - n, "%s",
+                               flight->target_size >= sizeof(flight->target) ? "..." : "");
+}
+
+static void add_request(struct record *record, struct obituary *texts, const struct flight *flight)
+{
+        size_t used = strlen(texts->requests);
+        char *id = texts->ids[texts->in_flight];
+        char request[400];
+
+        write_request(request, sizeof(request), flight);
+        (void)snprintf(texts->requests + used, sizeof(texts->requests) - used,
+                       "%s%s %s from %s, %s, %" PRIu64 " ms", used > 0 ? "\n" : "", flight->id,
+                       request, flight->peer[0] ? flight->peer : "-",
+                       flight_state_name((enum flight_state)atomic_load(&flight->state)),
+                       age_of(flight) / USEC_PER_MSEC);
+        memcpy(id, flight->id, sizeof(flight->id));
+        record_string(record, "REQUEST_ID", id);
+}
+
+/* The one in the thread that was hit; without a hit, one that is alone in the application. */
+static void find_culprit(struct obituary *texts, const struct flight *flight, int thread)
+{
+        bool running = atomic_load(&flight->state) == FLIGHT_RUNNING;
+
+        if (!running || (thread > 0 && atomic_load(&flight->thread) != thread))
+                return;
+        texts->has_culprit = thread > 0 || texts->in_flight == 0;
+        texts->culprit = *flight;
+}
+
+static void add_requests(struct record *record, struct obituary *texts, const struct box *box)
+{
+        int thread = atomic_load(&box->header->crash.thread);
+        unsigned n = box_flights_used(box);
+        struct flight flight;
+
+        for (unsigned i = 0; i < n; i++) {
+                if (!flight_read(&box->flights[i], &flight))
+                        continue;
+                find_culprit(texts, &flight, thread);
+                if (texts->in_flight < OBITUARY_REQUESTS_MAX)
+                        add_request(record, texts, &flight);
+                texts->in_flight++;
+        }
+        if (texts->in_flight > 1 && thread == 0)
+                texts->has_culprit = false;
+        record_number(record, "IN_FLIGHT", texts->in_flight);
+        record_string(record, "REQUESTS", texts->requests[0] ? texts->requests : NULL);
+}
+
+/* -- what it left -- */
+
+static void add_stack(struct record *record, struct obituary *texts, const struct box *box)
+{
+        size_t size = strnlen(box->stack, BOX_STACK_SIZE - 1);
+
+        memcpy(texts->stack, box->stack, size);
+        while (size > 0 && texts->stack[size - 1] == '\n')
+                size--;
+        if (size > 0)
+                record_bytes(record, "STACK", texts->stack, size);
+}
+
+static void add_output(struct record *record, struct obituary *texts, const struct box *box)
+{
+        size_t size = 0;
+
+        if (box->layout.output_size == output_memory_size())
+                size = output_tail(box->output, texts->output);
+        if (size > 0)
+                record_bytes(record, "LAST_OUTPUT", texts->output, size);
+}
+
+/* -- the event -- */
+
+static void write_message(struct record *record, const struct obituary *texts,
+                          const struct death *death)
+{
+        const struct record_subject *subject = &death->subject;
+        const struct flight *culprit = &texts->culprit;
+        char request[400], during[640] = "", others[64] = "";
+        unsigned rest = texts->in_flight - texts->has_culprit;
+
+        if (texts->has_culprit) {
+                write_request(request, sizeof(request), culprit);
+                (void)snprintf(during, sizeof(during), ", in %s from %s (request %s)", request,
+                               culprit->peer[0] ? culprit->peer : "-", culprit->id);
+        }
+        if (rest > 0)
+                (void)snprintf(others, sizeof(others), "; %u %srequest%s in flight", rest,
+                               texts->has_culprit ? "more " : "", rest > 1 ? "s" : "");
+        record_format(record, "MESSAGE", "Worker %u (pid %d) died: %s, %.1f s old%s%s",
+                      subject->worker_id, subject->worker_pid, texts->cause,
+                      (double)death->age_usec / (double)USEC_PER_SEC, during, others);
+}
+
+static void master_record(struct record *record, const struct death *death)
+{
+        const struct record_subject nobody = {0};
+
+        record_event(record, EVENT_MASTER_DIED, &nobody);
+        record_format(record, "MESSAGE",
+                      "The former master (pid %d) ended without stopping the service",
+                      death->subject.worker_pid);
+}
+
+void obituary_record(struct record *record, struct obituary *texts, const struct death *death,
+                     const struct box *box)
+{
+        bool well = ended_well(death);
+
+        if (death->subject.worker_id == 0) {
+                master_record(record, death);
+                return;
+        }
+        record_event(record, well ? EVENT_WORKER_EXITED : EVENT_WORKER_DIED, &death->subject);
+        add_cause(record, texts, death, box);
+        record_number(record, "AGE_USEC", death->age_usec);
+        if (well) {
+                record_format(record, "MESSAGE", "Worker %u (pid %d) %s", death->subject.worker_id,
+                              death->subject.worker_pid,
+                              death->discarded ? "is not needed any more, it was not ready yet"
+                                               : "has ended");
+                return;
+        }
+        add_requests(record, texts, box);
+        add_output(record, texts, box);
+        add_stack(record, texts, box);
+        write_message(record, texts, death);
+}
+
+/* -- one request -- */
+
+/* The target as far as it was kept, marked when that is not all of it. */
+static const char *target_of(const struct flight *flight, struct arena *arena, size_t *ret_size)
+{
+        size_t size = strlen(flight->target);
+        char *marked;
+
+        *ret_size = size;
+        if (flight->target_size < sizeof(flight->target))
+                return size > 0 ? flight->target : NULL;
+        marked = arena_alloc(arena, size + sizeof("..."));
+        if (!marked)
+                return flight->target;
+        memcpy(marked, flight->target, size);
+        memcpy(marked + size, "...", sizeof("..."));
+        *ret_size = size + strlen("...");
+        return marked;
+}
+
+void obituary_access(struct record *record, struct request *request, const struct flight *flight,
+                     const struct death *death, struct arena *arena)
+{
+        unsigned status = atomic_load(&flight->status);
+        const struct access access = {
+                .request = request,
+                .outcome = death->cut ? OUTCOME_SHUTDOWN : OUTCOME_WORKER_DIED,
+                .status = status > 0 ? (int)status : STATUS_NONE,
+                .response_bytes = status > 0 ? atomic_load(&flight->response_bytes) : 0,
+                .duration_usec = age_of(flight),
+                .app = flight->app[0] ? flight->app : NULL,
+                .reason = death->cut ? "worker stopped" : "worker died",
+        };
+
+        *request = (struct request){
+                .method = flight->method[0] ? flight->method : NULL,
+                .version = flight->version[0] ? flight->version : NULL,
+        };
+        (void)snprintf(request->id, sizeof(request->id), "%s", flight->id);
+        (void)snprintf(request->peer, sizeof(request->peer), "%s", flight->peer);
+        request->target = target_of(flight, arena, &request->target_size);
+        access_record(record, &access, &death->subject, arena);
+}
