@@ -77,6 +77,13 @@ class Service(Server):
     def access_records(self, since=None):
         return self.records("RECORD=access", since=since)
 
+    def wait_for_access_records(self, number, since=None, seconds=20):
+        """Waits until there are at least that many, and returns them: the last may still be on their way."""
+        def there():
+            records = self.access_records(since)
+            return records if len(records) >= number else None
+        return wait_until(there, seconds, f"{number} access records")
+
     def events(self, name, since=None):
         return self.records(f"EVENT={name}", since=since)
 

@@ -28,7 +28,7 @@ def test_reload_under_load_fails_no_request(service):
     assert load.failed == []
     assert service.master() == master
     asked = {answer.request_id for answer in load.ledger}
-    records = service.access_records(since)
+    records = service.wait_for_access_records(len(asked), since)
     assert len(records) == len(asked) and {record["REQUEST_ID"] for record in records} == asked
     assert len({record["GENERATION"] for record in records}) == 4
 
