@@ -69,11 +69,14 @@ class TooLong(BaseException):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
+    marker = item.get_closest_marker("seconds")
+    seconds = marker.args[0] if marker else SECONDS_A_TEST
+
     def expired(*_):
-        raise TooLong(f"{item.name}: over {SECONDS_A_TEST} s")
+        raise TooLong(f"{item.name}: over {seconds} s")
 
     before = signal.signal(signal.SIGALRM, expired)
-    signal.alarm(SECONDS_A_TEST)
+    signal.alarm(seconds)
     try:
         yield
     finally:
