@@ -65,7 +65,7 @@ UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT))
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system test-programs asan valgrind lint headers layers format \
+.PHONY: all help run setup check unit http package system chaos test-programs asan valgrind lint headers layers format \
         format-check tidy cppcheck fuzz deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -165,6 +165,8 @@ package: test-programs                  ## the packages built and shown to their
 	@APPSRV_BUILD=$(B) tests/run package
 system: test-programs                   ## the packages in containers with real systemd and journald
 	@APPSRV_BUILD=$(B) tests/run system
+chaos: test-programs                    ## 100,000 requests under faults; APPSRV_CHAOS_SEED=N repeats the draws of a run
+	@APPSRV_BUILD=$(B) APPSRV_CHAOS_REQUESTS=$(or $(APPSRV_CHAOS_REQUESTS),100000) tests/run system -k test_chaos
 
 # -- looking at the source ------------------------------------------------------------------------------
 SOURCES := $(wildcard service/*.c service/*/*.[ch] include/appsrv/*.h packaging/*.c packaging/examples/*.c \

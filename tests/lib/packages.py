@@ -30,7 +30,7 @@ exec chroot "$2/tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=
 BUILD_DEB = """
 cd /mnt/appsrv
 DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=2" packaging/build-deb
-make -j2 build/default/tests/apps/probe.so
+make -j2 build/default/tests/apps/probe.so build/default/tests/apps/ledger.so
 dpkg --force-depends -i build/deb/libappsrv-dev_*.deb
 mkdir /mnt/out
 cc -shared -fPIC $(pkg-config --cflags appsrv) -o /mnt/out/example.so packaging/examples/hello.c
