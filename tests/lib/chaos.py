@@ -275,7 +275,7 @@ class Chaos:
     def crowd(self, **options):
         return Crowd(self.service, self.seed, **options)
 
-    def happen(self, names, requests, rate, pause=(0.3, 1.0), crashing=0):
+    def happen(self, names, requests, rate, pause, crashing=0):
         """Lets at least so many requests be asked, and each of the faults happen at least once. Returns what is
         needed for the story."""
         faults = Faults(self.service)

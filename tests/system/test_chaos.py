@@ -25,6 +25,9 @@ WORKERS = "[server]\nworkers = 4\nthreads = 4\n"
 ROOMY = WORKERS + "[log]\nbuffer = 16m\n"
 # after these the clients of what was killed have no answer; after all others nobody notices anything
 DEADLY = ("crashing-requests", "worker-killed", "worker-segv", "worker-abrt", "everybody-killed")
+# seconds from one fault to the next of its lane; a service that was killed needs some until it serves
+PAUSE = (0.1, 0.4)
+LONGER_PAUSE = (0.8, 1.5)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,14 +54,15 @@ def assert_true_to_the_ledgers(story):
 def test_one_fault(chaos, fault):
     chaos.prepare(ROOMY)
     crowd, faults = chaos.happen([fault] if fault in FAULTS else [], REQUESTS_OF_ONE_FAULT, rate=RATE,
-                                 pause=(0.05, 0.4), crashing=200 if fault == "crashing-requests" else 0)
+                                 pause=LONGER_PAUSE if fault == "everybody-killed" else PAUSE,
+                                 crashing=200 if fault == "crashing-requests" else 0)
     assert_true_to_the_ledgers(chaos.settled_story(crowd, faults, gentle=fault not in DEADLY))
 
 
 @pytest.mark.seconds(150 + REQUESTS // 200)
 def test_everything_at_once(chaos):
     chaos.prepare(ROOMY)
-    crowd, faults = chaos.happen(list(FAULTS), REQUESTS, rate=RATE, pause=(0.3, 1.5), crashing=1000)
+    crowd, faults = chaos.happen(list(FAULTS), REQUESTS, rate=RATE, pause=LONGER_PAUSE, crashing=1000)
     assert_true_to_the_ledgers(chaos.settled_story(crowd, faults))
 
 
