@@ -17,7 +17,7 @@ from lib.container import decoded
 from lib.crowd import Crowd
 from lib.processes import children
 from lib.service import UNIT
-from lib.verdict import Begun, Death, Story, judge
+from lib.verdict import DEEDS, Begun, Death, Story, judge
 from lib.wait import wait_until
 
 LEDGER = "/usr/local/lib/appsrv-tests/ledger.so"
@@ -333,7 +333,6 @@ def deaths(asked, begun, killed):
     found = {death.pid: death for death in killed}
     for id_, each in begun.items():
         if asked[id_].deed:
-            signal_name = "KILL" if asked[id_].deed == "late" else None
-            both = each.pid in found
-            found[each.pid] = Death(each.pid, None if both else signal_name, asked[id_].ended)
+            expected = None if each.pid in found else DEEDS[asked[id_].deed]
+            found[each.pid] = Death(each.pid, expected, asked[id_].ended)
     return list(found.values())

@@ -10,7 +10,7 @@ import traceback
 
 from lib.client import Connection, Incomplete
 from lib.processes import die_with_parent
-from lib.verdict import CRASHES, Asked
+from lib.verdict import DEEDS, Asked
 
 PROCESSES = 4
 THREADS = 3
@@ -120,7 +120,7 @@ class Crowd:
         id_ = f"{self.tag}-{number:06}"
         wanted = draw.choice(STATUSES)
         target = f"/work?id={id_}&ms={draw.choice(self.work)}&status={wanted}"
-        deed = draw.choice((*CRASHES, "late")) if self.crashing and draw.randrange(self.crashing) == 0 else ""
+        deed = draw.choice(list(DEEDS)) if self.crashing and draw.randrange(self.crashing) == 0 else ""
         if deed:
             target += f"&do={deed}&us={draw.randrange(400)}"
         return Asked(id_, target, kept_alive, wanted, deed)

@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 
-CRASHES = ("segv", "abort", "exit")
+# what a request does to its worker, and the signal that this ends it with
+CRASHES = {"segv": "SEGV", "abort": "ABRT", "exit": None}
+DEEDS = {**CRASHES, "late": "KILL"}
 FITS_ANSWER = {"ok", "worker-died"}
 FITS_NO_ANSWER = {"ok", "worker-died", "shutdown", "client-abort"}
 SHOWN = 4
@@ -41,7 +43,7 @@ class Begun:
 
 @dataclass
 class Death:
-    """A worker that was killed. `signal` is None where the cause is not the test's to say."""
+    """A worker that was killed. `signal` is None where it exited, or where more than one thing may have ended it."""
 
     pid: int
     signal: str | None
@@ -230,8 +232,9 @@ def judge(story):
 
 def explain(story, found):
     """A few of each kind, with all that is known of the request and what was done around it."""
-    lines = [f"{len(story.asked)} asked, {sum(1 for asked in story.asked.values() if asked.status)} answered, "
-             f"{len(story.begun)} begun, {len(story.access)} with an access record, {len(story.app)} with an app record"]
+    answered = sum(1 for asked in story.asked.values() if asked.status)
+    lines = [f"{len(story.asked)} asked, {answered} answered, {len(story.begun)} begun, "
+             f"{len(story.access)} with an access record, {len(story.app)} with an app record"]
     for what, places in found.items():
         lines.append(f"{len(places)} x {what}")
         for place in places[:SHOWN]:

@@ -7,8 +7,8 @@ from lib.verdict import Asked, Begun, Death, Story, explain, judge
 
 def plain_story():
     """Three requests: one is answered, one crashes its worker, one is cut when another worker is killed."""
-    asked = [Asked("a", "/work?id=a", True, 200, "", 1, 2, 200, "RA"), Asked("b", "/work?id=b&do=segv", True, 200, "segv"),
-             Asked("c", "/work?id=c", True, 200)]
+    asked = [Asked("a", "/work?id=a", True, 200, "", 1, 2, 200, "RA"),
+             Asked("b", "/work?id=b&do=segv", True, 200, "segv"), Asked("c", "/work?id=c", True, 200)]
     begun = {"a": Begun(10, "RA", 0), "b": Begun(10, "RB", 0), "c": Begun(11, "RC")}
     base = {"RECORD": "access", "HTTP_METHOD": "GET", "REMOTE_ADDR": "127.0.0.1", "__REALTIME_TIMESTAMP": "1"}
     records = [
@@ -23,7 +23,7 @@ def plain_story():
         {"RECORD": "event", "EVENT": "worker-died", "WORKER_PID": "10", "SIGNAL": "SEGV", "MESSAGE": "Worker 1 died"},
         {"RECORD": "event", "EVENT": "worker-died", "WORKER_PID": "11", "SIGNAL": "KILL", "MESSAGE": "Worker 2 died"},
     ]
-    return Story({each.id: each for each in asked}, begun, records, [Death(10, None, 1), Death(11, "KILL", 1)])
+    return Story({each.id: each for each in asked}, begun, records, [Death(10, "SEGV", 1), Death(11, "KILL", 1)])
 
 
 def lose(story, *numbers):
