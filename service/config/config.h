@@ -20,6 +20,16 @@ struct log_overflow {
         uint64_t block_usec;
 };
 
+/* Size of a setting that is a text, with its NUL. */
+#define CONFIG_NAME_MAX 64
+
+/* Which access records are written: [log] access. */
+enum {
+        ACCESS_OFF = 0,
+        ACCESS_ALL = 1,
+        ACCESS_ERRORS = INT32_MAX, /* none of the requests that went well */
+};
+
 /* The C type behind each type that config.def uses. */
 typedef uint32_t setting_count;    /* a whole number */
 typedef uint32_t setting_workers;  /* a whole number, or auto: 0 */
@@ -28,7 +38,10 @@ typedef uint64_t setting_duration; /* microseconds */
 typedef uint64_t setting_seconds;  /* microseconds too, a multiple of USEC_PER_SEC */
 typedef uint32_t setting_level;    /* a syslog level, by its name */
 typedef struct log_overflow setting_overflow;
-typedef uint32_t setting_extra_fields; /* a set of EXTRA_FIELD_* bits */
+typedef uint32_t setting_extra_fields;      /* a set of EXTRA_FIELD_* bits */
+typedef uint32_t setting_access;            /* of the requests that went well one in so many is
+                                               recorded, or one of ACCESS_* */
+typedef char setting_name[CONFIG_NAME_MAX]; /* a text, "" for none */
 
 /* Access fields that are recorded on demand: [log] access_fields. */
 enum {

@@ -183,7 +183,7 @@ static int set_setting(struct loader *loader, const char *key, const char *value
         if (r < 0)
                 refuse_value(loader, &settings[i], value, r, origin);
         else
-                setting_set(&settings[i], loader->config, checked);
+                setting_set(&settings[i], loader->config, value, checked);
         return 0;
 }
 
@@ -351,7 +351,7 @@ static int load_defaults(struct config *config)
 
                 if (r < 0)
                         return r;
-                setting_set(&settings[i], config, value);
+                setting_set(&settings[i], config, settings[i].value, value);
         }
         return 0;
 }

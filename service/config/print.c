@@ -70,12 +70,11 @@ static void print_setting(const struct config *config, size_t i, const struct co
         write_comment(stream, setting->doc, COLUMNS);
         (void)fprintf(stream, "; Allowed: %s%s%s%s\n", setting->type->allowed, setting->min,
                       *setting->max ? " to " : "", setting->max);
-        print_line(
-                &(struct line){.key = setting->key,
-                               .value = setting->type->format(setting_get(setting, config), value),
-                               .origin = &config->origins[i],
-                               .unwritten = "default"},
-                columns, stream);
+        print_line(&(struct line){.key = setting->key,
+                                  .value = setting_format(setting, config, value),
+                                  .origin = &config->origins[i],
+                                  .unwritten = "default"},
+                   columns, stream);
 }
 
 static void print_section(const struct config *config, const struct section *section, FILE *stream)
@@ -87,7 +86,7 @@ static void print_section(const struct config *config, const struct section *sec
 
                 if (strcmp(settings[i].section, section->name) == 0)
                         widen(&columns, settings[i].key,
-                              settings[i].type->format(setting_get(&settings[i], config), value));
+                              setting_format(&settings[i], config, value));
         }
         write_comment(stream, section->doc, COLUMNS);
         (void)fprintf(stream, "[%s]\n", section->name);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+_Static_assert(CONFIG_NAME_MAX <= VALUE_TEXT_MAX, "a text can be formatted");
+
 const struct section sections[N_SECTIONS] = {
 #define SECTION(section, text) {#section, text},
 #include "config/config.def"
@@ -27,7 +29,9 @@ const struct setting settings[N_SETTINGS] = {
 };
 
 #define TYPE(name, parse, parse_limit, format, expected, allowed)                                  \
-        _Static_assert(sizeof(setting_##name) == 4 || sizeof(setting_##name) == 8, #name);
+        _Static_assert(sizeof(setting_##name) == 4 || sizeof(setting_##name) == 8 ||               \
+                               sizeof(setting_##name) == CONFIG_NAME_MAX,                          \
+                       #name);
 #include "config/config.def"
 
 int settings_find(const char *section, const char *key)
@@ -66,27 +70,35 @@ int setting_check(const struct setting *setting, const char *text, uint64_t *ret
         return 0;
 }
 
-void setting_set(const struct setting *setting, struct config *config, uint64_t value)
+void setting_set(const struct setting *setting, struct config *config, const char *text,
+                 uint64_t value)
 {
-        unsigned char *place = (unsigned char *)config + setting->offset;
+        char *place = (char *)config + setting->offset;
         uint32_t narrow = (uint32_t)value;
 
         if (setting->size == sizeof(narrow))
                 memcpy(place, &narrow, sizeof(narrow));
-        else
+        else if (setting->size == sizeof(value))
                 memcpy(place, &value, sizeof(value));
+        else
+                memcpy(place, text, strlen(text) + 1);
 }
 
-uint64_t setting_get(const struct setting *setting, const struct config *config)
+char *setting_format(const struct setting *setting, const struct config *config,
+                     char text[static VALUE_TEXT_MAX])
 {
-        const unsigned char *place = (const unsigned char *)config + setting->offset;
+        const char *place = (const char *)config + setting->offset;
         uint32_t narrow;
         uint64_t wide;
 
+        if (setting->size == CONFIG_NAME_MAX) {
+                memcpy(text, place, CONFIG_NAME_MAX);
+                return text;
+        }
         if (setting->size == sizeof(narrow)) {
                 memcpy(&narrow, place, sizeof(narrow));
-                return narrow;
+                return setting->type->format(narrow, text);
         }
         memcpy(&wide, place, sizeof(wide));
-        return wide;
+        return setting->type->format(wide, text);
 }

@@ -34,7 +34,7 @@ struct setting {
         const char *min;   /* "" without limits */
         const char *max;
         size_t offset; /* in struct config */
-        size_t size;   /* there: 4 or 8 */
+        size_t size;   /* there: 4, 8, or CONFIG_NAME_MAX of a text */
 };
 
 /* Both in the order of config.def. */
@@ -47,8 +47,10 @@ int settings_find(const char *section, const char *key);
 /** setting_check() - text to value, within the limits. Return: 0, or as value_type.parse fails. */
 int setting_check(const struct setting *setting, const char *text, uint64_t *ret);
 
-/** setting_set() - store a value that setting_check() gave. */
-void setting_set(const struct setting *setting, struct config *config, uint64_t value);
+/** setting_set() - store a number that setting_check() gave for @text; a text is stored itself. */
+void setting_set(const struct setting *setting, struct config *config, const char *text,
+                 uint64_t value);
 
-/** setting_get() - the stored value. */
-uint64_t setting_get(const struct setting *setting, const struct config *config);
+/** setting_format() - the stored value as a person writes it. Return: @text. */
+char *setting_format(const struct setting *setting, const struct config *config,
+                     char text[static VALUE_TEXT_MAX]);

@@ -20,6 +20,11 @@ static const char *const level_names[] = {
         [LOG_INFO] = "info",   [LOG_DEBUG] = "debug",
 };
 
+static const struct {
+        const char *word;
+        uint64_t value;
+} access_words[] = {{"all", ACCESS_ALL}, {"errors", ACCESS_ERRORS}, {"off", ACCESS_OFF}};
+
 /* In the order of their bits. */
 static const char *const extra_field_names[] = {"user_agent", "referer", "http_host", "trace_id"};
 
@@ -120,6 +125,42 @@ static char *format_overflow(uint64_t value, char text[static VALUE_TEXT_MAX])
         (void)snprintf(text, VALUE_TEXT_MAX, "%s%s", value == 0 ? "drop" : "block:",
                        value == 0 ? "" : format_duration(value, duration));
         return text;
+}
+
+static int parse_access(const char *text, uint64_t *ret)
+{
+        static const char sample[] = "sample:";
+
+        for (size_t i = 0; i < LENGTH(access_words); i++)
+                if (strcmp(text, access_words[i].word) == 0) {
+                        *ret = access_words[i].value;
+                        return 1;
+                }
+        if (strncmp(text, sample, strlen(sample)) != 0)
+                return -EINVAL;
+        return parse_number(text + strlen(sample), ret);
+}
+
+static char *format_access(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        (void)snprintf(text, VALUE_TEXT_MAX, "sample:%" PRIu64, value);
+        for (size_t i = 0; i < LENGTH(access_words); i++)
+                if (access_words[i].value == value)
+                        (void)snprintf(text, VALUE_TEXT_MAX, "%s", access_words[i].word);
+        return text;
+}
+
+/* The text itself is the value. */
+static int parse_name(const char *text, uint64_t *ret)
+{
+        static const char allowed[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+        size_t size = strlen(text);
+
+        if (size >= CONFIG_NAME_MAX || text[0] == '.' || strspn(text, allowed) != size)
+                return -EINVAL;
+        *ret = size;
+        return 0;
 }
 
 static int parse_extra_fields(const char *text, uint64_t *ret)

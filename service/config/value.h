@@ -2,7 +2,8 @@
 /*
  * The types of settings: how a value is written, both ways. Any thread.
  *
- * A value of any type is one number here; struct config holds it as the type that fits it.
+ * A value of any type is one number here; struct config holds it as the type that fits it. A text
+ * is checked here and held as it is.
  */
 #pragma once
 
@@ -25,7 +26,7 @@ struct value_type {
         /* A limit's text to value, as parse; NULL for a type without limits. */
         int (*parse_limit)(const char *text, uint64_t *ret);
 
-        /* The shortest text that parse reads back. Return: @text. */
+        /* The shortest text that parse reads back; NULL for a text. Return: @text. */
         char *(*format)(uint64_t value, char text[static VALUE_TEXT_MAX]);
 };
 

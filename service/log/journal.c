@@ -97,14 +97,12 @@ static int connect_socket(const char *path)
         return TAKE_FD(fd);
 }
 
+/* A file system in memory does not give an inode's number again. */
 static uint64_t instance_of(const char *witness)
 {
         struct stat found;
 
-        if (stat(witness, &found) < 0)
-                return 0;
-        return (uint64_t)found.st_ino ^ (uint64_t)found.st_ctim.tv_sec << 20 ^
-               (uint64_t)found.st_ctim.tv_nsec << 34;
+        return stat(witness, &found) < 0 ? 0 : (uint64_t)found.st_ino;
 }
 
 bool journal_restarted(struct journal *journal)

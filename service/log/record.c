@@ -18,11 +18,12 @@
 
 /* What says who wrote a record, about what and how it ended, must not come from an application. */
 static const char *const reserved_names[] = {
-        "APP",        "DURATION_USEC",  "EVENT",         "EXIT_CODE", "EXTRA",    "GENERATION",
-        "OUTCOME",    "PRIORITY",       "PROBLEMS",      "RECORD",    "REPLAYED", "REMOTE_ADDR",
-        "REQUEST_ID", "RESPONSE_BYTES", "SIGNAL",        "STREAM",    "THREAD",   "UNIT",
-        "USER_UNIT",  "INVOCATION_ID",  "DOCUMENTATION", "TID",       "AGE_USEC", "IN_FLIGHT",
-        "REQUESTS",   "STACK",          "LAST_OUTPUT",
+        "AGE_USEC",       "APP",         "CUT",      "DOCUMENTATION", "DURATION_USEC",
+        "EVENT",          "EXIT_CODE",   "EXTRA",    "GENERATION",    "INVOCATION_ID",
+        "IN_FLIGHT",      "LAST_OUTPUT", "OUTCOME",  "PRIORITY",      "PROBLEMS",
+        "RECORD",         "REMOTE_ADDR", "REPLAYED", "REQUESTS",      "REQUEST_ID",
+        "RESPONSE_BYTES", "SAMPLE",      "SIGNAL",   "STACK",         "STREAM",
+        "THREAD",         "TID",         "UNIT",     "USER_UNIT",
 };
 
 /* What journald, systemd and appsrv keep for themselves by prefix. */

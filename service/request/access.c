@@ -240,6 +240,10 @@ static void add_field(struct record *record, enum access_field field, const stru
         case FIELD_OUTCOME:
                 record_string(record, name, outcome_name(access->outcome));
                 break;
+        case FIELD_SAMPLE:
+                if (access->sample > 1)
+                        record_number(record, name, access->sample);
+                break;
         case FIELD_USER_AGENT:
         case FIELD_REFERER:
         case FIELD_HTTP_HOST:
@@ -264,6 +268,21 @@ static int priority_of(const struct access *access)
         if (access->status >= 500)
                 return ERROR;
         return access->status >= 400 ? NOTICE : INFO;
+}
+
+/* What died or was cut with its worker is recorded whatever the setting: nobody else can tell. */
+bool access_wanted(uint32_t policy, struct access *access, uint64_t *well)
+{
+        bool lost = access->outcome == OUTCOME_WORKER_DIED || access->outcome == OUTCOME_SHUTDOWN;
+
+        if (lost || policy == ACCESS_OFF)
+                return lost;
+        if (access->outcome != OUTCOME_OK || access->status >= 400)
+                return true;
+        if (policy == ACCESS_ERRORS)
+                return false;
+        access->sample = policy;
+        return (*well)++ % policy == 0;
 }
 
 void access_record(struct record *record, const struct access *access,

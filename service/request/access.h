@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "log/record.h"
 #include "request/request.h"
 #include "request/response.h"
@@ -28,8 +31,17 @@ struct access {
         uint64_t duration_usec;
         const char *app;       /* NULL: none was found */
         const char *reason;    /* why it was refused, appended to MESSAGE; may be NULL */
+        unsigned sample;       /* the record stands for so many requests; 0 or 1: for this one */
         unsigned extra_fields; /* EXTRA_FIELD_* bits */
 };
+
+/**
+ * access_wanted() - whether a request gets an access record
+ * @policy: config->log_access
+ * @access: outcome and status are set; its sample is set
+ * @well:   requests that went well so far, counted up
+ */
+bool access_wanted(uint32_t policy, struct access *access, uint64_t *well);
 
 /**
  * access_record() - build the access record

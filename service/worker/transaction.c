@@ -224,7 +224,7 @@ void transaction_answer(struct transaction *transaction)
 static void write_record(const struct transaction *transaction, enum outcome outcome,
                          struct arena *arena)
 {
-        const struct service *service = transaction->service;
+        struct service *service = transaction->service;
         int app = transaction->app;
         struct access access = {
                 .request = &transaction->request,
@@ -238,9 +238,11 @@ static void write_record(const struct transaction *transaction, enum outcome out
         };
         struct record record;
 
-        access_record(&record, &access, &service->subject, arena);
-        (void)log_commit_for(service->log, &record,
-                             transaction->flight ? &transaction->flight->ticket : NULL);
+        if (access_wanted(service->config->log_access, &access, &service->went_well)) {
+                access_record(&record, &access, &service->subject, arena);
+                (void)log_commit_for(service->log, &record,
+                                     transaction->flight ? &transaction->flight->ticket : NULL);
+        }
         board_count_request(service->slot, (unsigned)access.status, access.duration_usec);
 }
 

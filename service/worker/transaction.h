@@ -34,6 +34,7 @@ struct service {
         struct head_limits limits;
         uint64_t id_prefix; /* random, so that REQUEST_IDs of two workers never meet */
         uint64_t id_counter;
+        uint64_t went_well; /* requests, for the choice of those that are recorded */
 };
 
 enum transaction_phase {

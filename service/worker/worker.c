@@ -112,6 +112,7 @@ static int open_log(struct worker *worker)
                 .level = (int)worker->config->log_level,
                 .buffer_size = worker->config->log_buffer,
                 .memory = worker->options->box->log,
+                .access_namespace = worker->config->log_access_namespace,
                 .subject = worker->host.subject,
                 .block_usec = worker->config->log_overflow.block_usec,
         };

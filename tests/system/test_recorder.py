@@ -76,3 +76,49 @@ def test_what_everybody_left_is_told_by_the_next_master(service):
     assert f"(pid {dead[0]})" in event["MESSAGE"]
     own = 1 + len(service.workers())
     wait_until(lambda: int(container.property(UNIT, "NFileDescriptorStore")) == own, 20, "boxes of the dead gone")
+
+
+# -- output ----------------------------------------------------------------------
+
+def test_what_an_application_prints_is_a_record_of_its_worker(service):
+    since = service.mark()
+    service.ask("/print?stdout=printed-and-recorded")
+    record = wait_until(lambda: service.records("RECORD=output", since=since), 10, "what was printed")[0]
+    assert record["MESSAGE"] == "printed-and-recorded" and record["STREAM"] == "stdout"
+    assert int(record["WORKER_PID"]) in service.workers() and record["APP"] == "probe"
+    assert record["_TRANSPORT"] == "journal"
+    raw = service.container.journal("_TRANSPORT=stdout", unit=UNIT, since=since)
+    assert not raw, raw
+
+
+# -- which requests, and where to ------------------------------------------------
+
+def test_sample_stands_for_the_rest_and_errors_are_all_there(service):
+    service.configure("[server]\nworkers = 1\n[log]\naccess = sample:10\n")
+    service.container.systemctl("reload", UNIT)
+    service.wait_for_workers(1)
+    since = service.mark()
+    for _ in range(30):
+        assert service.ask("/").status == 200
+    for _ in range(3):
+        assert service.ask("/nowhere").status == 404
+    records = service.wait_for_access_records(6, since)
+    well = [record for record in records if record["HTTP_STATUS"] == "200"]
+    assert sum(int(record["SAMPLE"]) for record in well) == 30
+    assert len(records) == len(well) + 3 and not any("SAMPLE" in record for record in records if record not in well)
+
+
+def test_access_records_go_to_their_namespace(fresh_service):
+    service, container = fresh_service, fresh_service.container
+    service.drop_in(container.path("/usr/share/doc/appsrv/examples/access-namespace.conf").read_text(encoding="utf-8"))
+    service.configure("[server]\nworkers = 2\n[log]\naccess_namespace = appsrv\n")
+    service.begin()
+    for _ in range(10):
+        assert service.ask("/").status == 200
+
+    def there():
+        out = container.run("journalctl", "--namespace=appsrv", "-q", "-o", "cat", "-u", UNIT, "RECORD=access").stdout
+        return len(out.splitlines()) == 10
+    wait_until(there, 20, "ten records in the namespace")
+    assert not service.access_records()
+    assert service.events("master-ready")

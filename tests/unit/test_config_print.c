@@ -58,8 +58,12 @@ static void test_output_loads_again_to_the_same_configuration(const char *text)
         _cleanup_free_ char *printed = print(config);
 
         again = load(printed);
-        for (size_t i = 0; i < N_SETTINGS; i++)
-                assert(setting_get(&settings[i], config) == setting_get(&settings[i], again));
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+                char before[VALUE_TEXT_MAX], after[VALUE_TEXT_MAX];
+
+                assert(strcmp(setting_format(&settings[i], config, before),
+                              setting_format(&settings[i], again, after)) == 0);
+        }
         assert(config->n_apps == again->n_apps);
         for (size_t i = 0; i < config->n_apps; i++)
                 same_app(&config->apps[i], &again->apps[i]);

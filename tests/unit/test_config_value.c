@@ -88,6 +88,40 @@ static void test_extra_fields_are_a_set(void)
         fails(&value_type_extra_fields, "referer;", -EINVAL);
 }
 
+static void test_access_is_a_word_or_a_sample(void)
+{
+        uint64_t value;
+
+        assert(value_type_access.parse("all", &value) == 1 && value == ACCESS_ALL);
+        assert(value_type_access.parse("errors", &value) == 1 && value == ACCESS_ERRORS);
+        assert(value_type_access.parse("off", &value) == 1 && value == ACCESS_OFF);
+        gives(&value_type_access, "sample:100", 100);
+        fails(&value_type_access, "sample", -EINVAL);
+        fails(&value_type_access, "sample:", -EINVAL);
+        fails(&value_type_access, "sample:1k", -EINVAL);
+        fails(&value_type_access, "100", -EINVAL);
+        fails(&value_type_access, "", -EINVAL);
+        assert(setting_check(&settings[SETTING_log_access], "sample:1", &value) == -ERANGE);
+        assert(setting_check(&settings[SETTING_log_access], "sample:1000001", &value) == -ERANGE);
+}
+
+static void test_name_is_a_part_of_a_path_at_most(void)
+{
+        uint64_t value;
+
+        assert(value_type_name.parse("", &value) == 0);
+        assert(value_type_name.parse("web-1_a.b", &value) == 0);
+        assert(value_type_name.parse("123456789012345678901234567890123456789012345678901234567890"
+                                     "123",
+                                     &value) == 0);
+        fails(&value_type_name, "1234567890123456789012345678901234567890123456789012345678901234",
+              -EINVAL);
+        fails(&value_type_name, "a/b", -EINVAL);
+        fails(&value_type_name, "..", -EINVAL);
+        fails(&value_type_name, ".a", -EINVAL);
+        fails(&value_type_name, "a b", -EINVAL);
+}
+
 static void formats(const struct value_type *type, uint64_t value, const char *expected)
 {
         char text[VALUE_TEXT_MAX];
@@ -106,6 +140,7 @@ static void test_format_gives_what_parse_reads_back(void)
         formats(&value_type_seconds, 15 * USEC_PER_SEC, "15s");
         formats(&value_type_overflow, 0, "drop");
         formats(&value_type_overflow, USEC_PER_SEC, "block:1s");
+        formats(&value_type_access, 100, "sample:100");
         formats(&value_type_extra_fields, 0, "");
         formats(&value_type_extra_fields, 15, "user_agent,referer,http_host,trace_id");
         for (uint64_t level = 0; level <= 7; level++) {
@@ -117,13 +152,16 @@ static void test_format_gives_what_parse_reads_back(void)
 
 static void test_every_row_has_a_default_and_limits_that_are_valid(void)
 {
+        struct config config = {0};
+
         for (size_t i = 0; i < N_SETTINGS; i++) {
                 const struct setting *setting = &settings[i];
                 char text[VALUE_TEXT_MAX];
                 uint64_t value = 0;
 
                 assert(setting_check(setting, setting->value, &value) == 0);
-                assert(strcmp(setting->type->format(value, text), setting->value) == 0);
+                setting_set(setting, &config, setting->value, value);
+                assert(strcmp(setting_format(setting, &config, text), setting->value) == 0);
                 if (setting->type->parse_limit) {
                         uint64_t min = 0, max = 0;
 
@@ -160,14 +198,14 @@ static void test_set_stores_only_its_own_setting(void)
 {
         struct config config = {0};
 
-        setting_set(&settings[SETTING_server_threads], &config, 7);
-        setting_set(&settings[SETTING_http_limit_request_body], &config, UINT64_C(1) << 32);
-        setting_set(&settings[SETTING_log_overflow], &config, 9);
+        setting_set(&settings[SETTING_server_threads], &config, "7", 7);
+        setting_set(&settings[SETTING_http_limit_request_body], &config, "4g", UINT64_C(1) << 32);
+        setting_set(&settings[SETTING_log_overflow], &config, "block:9us", 9);
+        setting_set(&settings[SETTING_log_access_namespace], &config, "web", 3);
         assert(config.server_threads == 7 && config.server_workers == 0);
         assert(config.http_limit_request_body == UINT64_C(1) << 32);
         assert(config.log_overflow.block_usec == 9 && config.log_access_fields == 0);
-        assert(setting_get(&settings[SETTING_server_threads], &config) == 7);
-        assert(setting_get(&settings[SETTING_log_overflow], &config) == 9);
+        assert(strcmp(config.log_access_namespace, "web") == 0 && config.log_access == 0);
 }
 
 int main(void)
@@ -178,6 +216,8 @@ int main(void)
         test_level_is_a_syslog_name();
         test_overflow_is_drop_or_a_time_to_block();
         test_extra_fields_are_a_set();
+        test_access_is_a_word_or_a_sample();
+        test_name_is_a_part_of_a_path_at_most();
         test_format_gives_what_parse_reads_back();
         test_every_row_has_a_default_and_limits_that_are_valid();
         test_check_refuses_beyond_the_limits_and_takes_them();

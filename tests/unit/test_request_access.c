@@ -249,6 +249,56 @@ static void test_outcome_names_are_those_of_the_schema(void)
         assert(strcmp(outcome_name(OUTCOME_REJECTED), "rejected") == 0);
 }
 
+static bool wanted(uint32_t policy, enum outcome outcome, int status, uint64_t *well)
+{
+        struct access access = {.outcome = outcome, .status = status};
+
+        return access_wanted(policy, &access, well);
+}
+
+static void test_setting_decides_which_requests_are_recorded(void)
+{
+        static const uint32_t policies[] = {ACCESS_ALL, ACCESS_ERRORS, ACCESS_OFF, 1000};
+        uint64_t well = 1;
+
+        assert(wanted(ACCESS_ALL, OUTCOME_OK, 200, &well));
+        assert(!wanted(ACCESS_ERRORS, OUTCOME_OK, 399, &well));
+        assert(wanted(ACCESS_ERRORS, OUTCOME_OK, 400, &well));
+        assert(wanted(ACCESS_ERRORS, OUTCOME_CLIENT_ABORT, 200, &well));
+        assert(!wanted(ACCESS_OFF, OUTCOME_OK, 500, &well));
+        assert(!wanted(ACCESS_OFF, OUTCOME_REJECTED, 400, &well));
+        assert(wanted(1000, OUTCOME_TIMEOUT, 408, &well));
+        for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+                assert(wanted(policies[i], OUTCOME_WORKER_DIED, 200, &well));
+                assert(wanted(policies[i], OUTCOME_SHUTDOWN, 503, &well));
+        }
+}
+
+static void test_sample_is_one_in_so_many_and_says_so(void)
+{
+        struct request request = request_of("GET", "/");
+        struct access access = {.request = &request, .status = 200};
+        struct record record;
+        uint64_t well = 0;
+        unsigned taken = 0;
+
+        for (unsigned i = 0; i < 100; i++)
+                taken += access_wanted(10, &access, &well);
+        assert(taken == 10 && well == 100);
+        build(&record, &access);
+        expect(&record, "SAMPLE", "10");
+
+        access = (struct access){.request = &request, .status = 404};
+        assert(access_wanted(10, &access, &well) && well == 100);
+        build(&record, &access);
+        expect(&record, "SAMPLE", NULL);
+
+        access = (struct access){.request = &request, .status = 200};
+        assert(access_wanted(ACCESS_ALL, &access, &well));
+        build(&record, &access);
+        expect(&record, "SAMPLE", NULL);
+}
+
 int main(void)
 {
         test_record_of_a_request_that_went_well();
@@ -261,6 +311,8 @@ int main(void)
         test_extra_fields_come_on_demand();
         test_trace_id_is_taken_from_a_valid_traceparent_only();
         test_outcome_names_are_those_of_the_schema();
+        test_setting_decides_which_requests_are_recorded();
+        test_sample_is_one_in_so_many_and_says_so();
         arena_free(&arena);
         return 0;
 }
