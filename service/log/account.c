@@ -69,7 +69,7 @@ void account_told(struct account *account)
         write_counter(&account->since_usec, 0);
 }
 
-int account_adopt(struct account *account)
+int account_adopt(struct account *account, bool told)
 {
         int r = 0;
 
@@ -84,6 +84,11 @@ int account_adopt(struct account *account)
                 write_counter(&account->telling[i], 0);
                 r = -EBADMSG;
         }
+        /* The ring will grow beyond the end of an event that is not in it. */
+        if (told)
+                account_told(account);
+        else
+                write_counter(&account->telling_end, 0);
         return r;
 }
 

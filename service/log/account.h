@@ -48,9 +48,9 @@ bool account_untold(const struct account *account, struct loss *ret);
 void account_tell(struct account *account, const struct loss *loss, uint64_t end);
 void account_told(struct account *account);
 
-/** account_adopt() - go on with a dead process's account. Return: 0, or -EBADMSG when counts could
- * not be true; those begin anew. */
-int account_adopt(struct account *account);
+/** account_adopt() - go on with a dead process's account. @told: whether the ring holds
+ * telling_end. Return: 0, or -EBADMSG when counts could not be true; those begin anew. */
+int account_adopt(struct account *account, bool told);
 
 /** loss_record() - the event that tells of @loss. */
 void loss_record(struct record *record, const struct loss *loss,

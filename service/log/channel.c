@@ -132,6 +132,17 @@ static void forget(struct channel *channel, bool room, uint64_t now, struct chan
         }
 }
 
+/* Whether there is anything to learn from a look. */
+static bool gains(const struct channel *channel, bool room, uint64_t now, uint64_t unread)
+{
+        const struct ring *ring = &channel->ring;
+
+        if (unread < ring_unread(ring))
+                return true;
+        return ring_unforgotten(ring) > ring_unread(ring) &&
+               (room || (channel->safe > 0 && now >= channel->safe_usec));
+}
+
 /*
  * Send what waits, and note what was read of what had been sent before. The order matters: only if
  * the connection is still good after the question how much is unread, was the rest read and not
@@ -143,7 +154,7 @@ static int send_and_look(struct channel *channel, bool room, uint64_t now,
 {
         struct ring *ring = &channel->ring;
         uint64_t sent, unread;
-        bool fine = look(channel, &sent, &unread);
+        bool fine = look(channel, &sent, &unread) && gains(channel, room, now, unread);
         bool any;
         int r = send_all(channel, &any, tally);
 
@@ -153,11 +164,12 @@ static int send_and_look(struct channel *channel, bool room, uint64_t now,
                 r = send_all(channel, &any, tally);
                 fine = false;
         }
-        if (!fine || ring_position(ring) < sent)
+        if (ring_position(ring) < sent || ring_unforgotten(ring) == ring_unread(ring))
                 channel->safe = 0;
-        else
+        if (fine && ring_position(ring) >= sent) {
                 ring_read(ring, sent, unread);
-        forget(channel, room, now, tally);
+                forget(channel, room, now, tally);
+        }
         channel->stuck = r < 0 && !any;
         return r;
 }
@@ -171,7 +183,9 @@ static uint64_t next_look(const struct channel *channel)
 
         if (channel->console || ring_unforgotten(ring) == 0)
                 return USEC_NEVER;
-        if (ring_unread(ring) >= LOOK_SIZE || ring_used(ring) > ring_capacity(ring) / 2)
+        if (channel->stuck)
+                soon = channel->last_look + RETRY_USEC;
+        else if (ring_unread(ring) >= LOOK_SIZE || ring_used(ring) > ring_capacity(ring) / 2)
                 soon = channel->last_look + LOOK_SOON_USEC;
         return (ring_unread(ring) > 0 || channel->safe == 0) && soon < next ? soon : next;
 }
@@ -206,11 +220,15 @@ int channel_ship(struct channel *channel, bool room, struct channel_tally *tally
 bool channel_settle(struct channel *channel, uint64_t timeout_usec)
 {
         struct ring *ring = &channel->ring;
+        bool read;
 
-        if (!channel->console && ring_unread(ring) > 0 &&
-            journal_wait_read(&channel->journal, timeout_usec) &&
-            !journal_restarted(&channel->journal))
-                ring_read(ring, ring_position(ring), 0);
+        if (!channel->console && ring_unread(ring) > 0) {
+                read = journal_wait_read(&channel->journal, timeout_usec);
+                if (channel->journal.fd < 0 || journal_restarted(&channel->journal))
+                        ring_resend(ring);
+                else if (read)
+                        ring_read(ring, ring_position(ring), 0);
+        }
         return ring_unread(ring) == 0 && !ring_waiting(ring);
 }
 

@@ -198,12 +198,17 @@ static bool try_later(int error)
                error == -EMFILE || error == -ENFILE || error == -ETOOMANYREFS;
 }
 
-static int send_parts(int fd, struct iovec parts[static 2])
+static int send_parts(struct journal *journal, struct iovec parts[static 2])
 {
         const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-        int r = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+        int r = sendmsg(journal->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 
-        return r == -EMSGSIZE || r == -ENOBUFS ? send_as_file(fd, parts) : r;
+        if (r != -EMSGSIZE && r != -ENOBUFS)
+                return r;
+        r = send_as_file(journal->fd, parts);
+        if (r == 0)
+                journal->in_files += parts[0].iov_len + parts[1].iov_len;
+        return r;
 }
 
 /* sendmsg(2) does not change what it is given to send, though its types do not say so. */
@@ -225,20 +230,22 @@ int journal_send(struct journal *journal, const void *record, size_t size, const
 
         if (r < 0)
                 return r;
-        r = send_parts(journal->fd, parts);
+        r = send_parts(journal, parts);
         if (connection_lost(r))
                 return lost_connection(journal);
         return try_later(r) ? -EAGAIN : r;
 }
 
-/* The kernel counts, beside the bytes of each datagram, what it costs to keep it. */
-size_t journal_unread(const struct journal *journal)
+/* The kernel counts, beside the bytes of each datagram, what it costs to keep it, but not what is
+ * in a file. */
+size_t journal_unread(struct journal *journal)
 {
         int unread = 0;
 
-        if (journal->fd < 0 || ioctl(journal->fd, SIOCOUTQ, &unread) < 0 || unread < 0)
-                return 0;
-        return (size_t)unread;
+        if (journal->fd >= 0 && ioctl(journal->fd, SIOCOUTQ, &unread) == 0 && unread > 0)
+                return (size_t)unread + journal->in_files;
+        journal->in_files = 0;
+        return 0;
 }
 
 /* Nothing but sending tells. An empty datagram is ignored by journald (252 and 257); one that finds
@@ -247,7 +254,7 @@ bool journal_alive(struct journal *journal)
 {
         int r;
 
-        if (journal->fd < 0)
+        if (ensure_connected(journal) < 0)
                 return false;
         r = send(journal->fd, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
         if (!connection_lost(r))
@@ -260,6 +267,8 @@ bool journal_wait_read(struct journal *journal, uint64_t timeout_usec)
 {
         uint64_t end = now_usec() + timeout_usec;
 
+        if (journal->fd < 0)
+                return false;
         /* There is nothing to poll for the end of it. */
         while (journal_unread(journal) > 0 && now_usec() < end)
                 (void)poll(NULL, 0, 1);

@@ -19,6 +19,7 @@ struct journal {
         int fd;               /* -1: not connected */
         uint64_t retry_after; /* CLOCK_MONOTONIC; no attempt to connect before */
         uint64_t instance;    /* of journald, as last seen; 0: never */
+        size_t in_files;      /* bytes that went as files since everything was last read */
         char socket[108];     /* where journald listens */
         char witness[108];    /* a file that each start of journald makes anew */
 };
@@ -45,7 +46,7 @@ int journal_send(struct journal *journal, const void *record, size_t size, const
 
 /** journal_unread() - at least so many bytes at the end of what was sent have not been read yet; 0:
  * all was. Means something only if the connection is still good afterwards: see journal_alive(). */
-size_t journal_unread(const struct journal *journal);
+size_t journal_unread(struct journal *journal);
 
 /** journal_alive() - whether the queue that records were sent into still exists. */
 bool journal_alive(struct journal *journal);

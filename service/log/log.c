@@ -525,15 +525,18 @@ static void count_leftovers(struct log *log)
         free(encoded);
 }
 
-static bool settle(struct log *log, uint64_t end)
+/* Return: whether all was read. @ret_again: whether something must be sent again. */
+static bool settle(struct log *log, uint64_t end, bool *ret_again)
 {
         struct loss loss;
         bool read = true;
 
+        *ret_again = false;
         for (size_t i = 0; i < log->n_channels; i++) {
                 uint64_t now = now_usec();
 
                 read &= channel_settle(&log->channels[i], now < end ? end - now : 0);
+                *ret_again |= ring_waiting(&log->channels[i].ring);
         }
         return read && !account_untold(&log->memory->account, &loss);
 }
@@ -541,14 +544,16 @@ static bool settle(struct log *log, uint64_t end)
 bool log_close(struct log *log, uint64_t timeout_usec, bool heir)
 {
         uint64_t end = deadline(now_usec(), timeout_usec);
-        bool read;
+        bool read, again;
 
         if (!log)
                 return true;
         log->next_report = 0;
-        while (log_ship(log) == -EAGAIN && now_usec() < end)
-                wait_for_sink(&log->channels[CHANNEL_MAIN], end);
-        read = settle(log, end);
+        do {
+                while (log_ship(log) == -EAGAIN && now_usec() < end)
+                        wait_for_sink(&log->channels[CHANNEL_MAIN], end);
+                read = settle(log, end, &again);
+        } while (again && now_usec() < end);
         if (!read && !heir)
                 count_leftovers(log);
         log_abandon(log);

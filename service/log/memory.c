@@ -66,20 +66,24 @@ static void count_damage(struct account *account, const struct channel *channels
 
                 if (committed > known && committed - known < ring_capacity(&channels[0].ring))
                         account_lose(account, (enum record_kind)i, committed - known);
+                atomic_store(&account->committed[i], known);
         }
 }
 
 int memory_adopt(struct log_memory *memory, struct channel *channels, size_t n)
 {
-        int damage = account_adopt(&memory->account);
+        struct account *account = &memory->account;
+        int damage = 0;
+        bool told;
 
         for (size_t i = 0; i < n; i++)
                 if (ring_adopt(&channels[i].ring) < 0)
                         damage = -EBADMSG;
-        if (ring_holds(&channels[CHANNEL_MAIN].ring, account_read(&memory->account.telling_end)))
-                account_told(&memory->account);
+        told = ring_holds(&channels[CHANNEL_MAIN].ring, account_read(&account->telling_end));
+        if (account_adopt(account, told) < 0)
+                damage = -EBADMSG;
         if (damage < 0)
-                count_damage(&memory->account, channels, n);
+                count_damage(account, channels, n);
         return damage;
 }
 
@@ -104,9 +108,11 @@ struct log_counters log_memory_counters(const void *memory, size_t size)
         counters.shipped = sum(log->account.done);
         counters.lost = sum(log->account.lost);
         counters.capacity = size - header_size();
-        for (size_t i = 0; i < CHANNELS; i++)
-                counters.used += account_read(&log->positions[i].tail) -
-                                 account_read(&log->positions[i].read);
+        for (size_t i = 0; i < CHANNELS; i++) {
+                uint64_t read = account_read(&log->positions[i].read);
+
+                counters.used += account_read(&log->positions[i].tail) - read;
+        }
         if (counters.used > counters.capacity)
                 counters.used = counters.capacity;
         return counters;

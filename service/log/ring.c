@@ -14,6 +14,9 @@
 
 #define SKIP UINT32_MAX
 
+/* More than any process can log; beyond, positions would begin again some day. */
+#define POSITION_MAX (UINT64_C(1) << 62)
+
 struct header {
         uint32_t size; /* of the record; SKIP: the next header is at the beginning of the memory */
         uint32_t kind;
@@ -225,8 +228,8 @@ static bool positions_valid(const struct ring *ring)
         uint64_t sent = get(&ring->positions->sent);
         uint64_t tail = get(&ring->positions->tail);
 
-        return head <= read && read <= sent && sent <= tail && tail - head <= ring->capacity &&
-               (head | read | sent | tail) % RING_ALIGNMENT == 0;
+        return head <= read && read <= sent && sent <= tail && tail <= POSITION_MAX &&
+               tail - head <= ring->capacity && (head | read | sent | tail) % RING_ALIGNMENT == 0;
 }
 
 static void set_all(struct ring_positions *positions, uint64_t value)
@@ -292,9 +295,12 @@ uint64_t ring_read_position(const struct ring *ring)
         return get(&ring->positions->read);
 }
 
+/* The head first: for another thread than the two, it may pass the tail of an instant ago. */
 size_t ring_used(const struct ring *ring)
 {
-        return (size_t)(get(&ring->positions->tail) - get(&ring->positions->head));
+        uint64_t head = get(&ring->positions->head);
+
+        return (size_t)(get(&ring->positions->tail) - head);
 }
 
 size_t ring_unforgotten(const struct ring *ring)

@@ -61,8 +61,41 @@ static inline void journald_start(struct journald *journald)
         journald_listen(journald);
 }
 
+/* Another one beside it, for a namespace; to be stopped before the first one is removed. */
+static inline void journald_start_namespace(struct journald *journald, const struct journald *main,
+                                            const char *name)
+{
+        *journald = (struct journald){.address = {.sun_family = AF_UNIX}};
+        assert((size_t)snprintf(journald->address.sun_path, sizeof(journald->address.sun_path),
+                                "%s.%s", main->address.sun_path,
+                                name) < sizeof(journald->address.sun_path));
+        journald_listen(journald);
+}
+
+static inline void witness_path(const struct journald *journald, char path[static 128])
+{
+        (void)snprintf(path, 128, "%s/io.systemd.journal", journald->folder);
+}
+
+/* The file that each start of journald makes anew, while its socket stays with systemd. */
+static inline void journald_restart(struct journald *journald)
+{
+        char path[128], next[160];
+        int fd;
+
+        witness_path(journald, path);
+        (void)snprintf(next, sizeof(next), "%s.next", path);
+        fd = open(next, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+        assert(fd >= 0 && close(fd) == 0);
+        assert(rename(next, path) == 0);
+}
+
 static inline void journald_remove(struct journald *journald)
 {
+        char path[128];
+
+        witness_path(journald, path);
+        (void)unlink(path);
         journald_stop(journald);
         assert(rmdir(journald->folder) == 0);
 }

@@ -578,6 +578,39 @@ static void test_close_ships_everything_and_waits_until_it_is_read(void)
         journald_remove(&scene.journald);
 }
 
+/* Nobody reads until the log asks for it: then what was in the old queue is gone. */
+static void *restart_and_receive(void *arg)
+{
+        struct journald *journald = arg;
+        struct pollfd poll_fd = {.fd = journald->fd, .events = POLLIN};
+        struct entry entry;
+
+        assert(poll(&poll_fd, 1, (int)(FOREVER_USEC / USEC_PER_MSEC)) == 1);
+        journald_stop(journald);
+        journald_listen(journald);
+        for (uint64_t i = 0; i < 3; i++) {
+                assert(journald_receive(journald, &entry, 0));
+                assert(entry_number(&entry, "NUMBER") == i);
+                entry_free(&entry);
+        }
+        return NULL;
+}
+
+static void test_close_sends_again_what_a_closed_queue_held(void)
+{
+        struct scene scene;
+        pthread_t reader;
+
+        scene_begin(&scene, 0);
+        for (uint64_t i = 0; i < 3; i++)
+                assert(commit(scene.log, i) == 0);
+        assert(log_ship(scene.log) == 0);
+        assert(pthread_create(&reader, NULL, restart_and_receive, &scene.journald) == 0);
+        assert(log_close(scene.log, FOREVER_USEC, false));
+        assert(pthread_join(reader, NULL) == 0);
+        journald_remove(&scene.journald);
+}
+
 /* Standard error into a pipe; its reader, the old one in @ret_saved. */
 static int catch_stderr(int *ret_saved)
 {
@@ -704,6 +737,7 @@ int main(void)
         test_the_level_decides_on_events_and_applications_alone();
         test_records_of_threads_are_whole_and_each_threads_in_order();
         test_close_ships_everything_and_waits_until_it_is_read();
+        test_close_sends_again_what_a_closed_queue_held();
         test_close_tells_what_it_could_not_ship();
         test_abandon_ships_nothing();
         test_without_a_journal_auto_takes_the_console();
