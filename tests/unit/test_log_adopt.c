@@ -41,7 +41,7 @@ struct slot {
 
 /* What outlives the child. */
 struct shared {
-        alignas(PAGE) char memory[LOG_BUFFER_MIN + PAGE];
+        alignas(16) char memory[LOG_BUFFER_MIN + PAGE];
         struct slot slots[THREADS];
         _Atomic uint8_t results[NUMBERS]; /* of log_commit_for(), as far as it returned */
 };
