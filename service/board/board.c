@@ -1,39 +1,106 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The board as one anonymous shared mapping of cache-line-aligned slots. */
+/* The board as one sealed file: a header, then cache-line-aligned slots. */
 #include "board/board.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
+#include "base/cleanup.h"
+#include "board/sealed.h"
+
+static const char magic[8] = "appsrvBD";
+
+struct board_header {
+        _Alignas(64) char magic[8];
+        uint32_t version;
+        uint32_t slot_size;
+        uint32_t n_slots;
+};
+
 struct board {
-        unsigned n_slots;
+        int fd;
+        unsigned n_slots; /* validated; the one in the file may have been scribbled over */
+        struct board_header *header;
         struct board_slot *slots;
 };
 
 static size_t mapping_size(unsigned n_slots)
 {
-        return n_slots * sizeof(struct board_slot);
+        return sizeof(struct board_header) + n_slots * sizeof(struct board_slot);
+}
+
+/* Return: a board that has @fd still to be taken over; NULL with errno. */
+static struct board *map(int fd, size_t size, int protection)
+{
+        struct board *board = calloc(1, sizeof(*board));
+        void *memory;
+
+        if (!board)
+                return NULL;
+        memory = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
+        if (memory == MAP_FAILED) {
+                free(board);
+                return NULL;
+        }
+        board->fd = fd;
+        board->header = memory;
+        board->slots = (struct board_slot *)(void *)(board->header + 1);
+        return board;
 }
 
 int board_new(struct board **ret, unsigned n_slots)
 {
+        _cleanup_close_ int fd = -1;
         struct board *board;
-        void *memory;
 
         if (n_slots == 0)
                 return -EINVAL;
-        board = calloc(1, sizeof(*board));
+        fd = sealed_new("appsrv-board", mapping_size(n_slots));
+        if (fd < 0)
+                return fd;
+        board = map(fd, mapping_size(n_slots), PROT_READ | PROT_WRITE);
         if (!board)
-                return -ENOMEM;
-        memory = mmap(NULL, mapping_size(n_slots), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED) {
-                free(board);
-                return -ENOMEM;
-        }
+                return -errno;
+        (void)TAKE_FD(fd);
         board->n_slots = n_slots;
-        board->slots = memory;
+        memcpy(board->header->magic, magic, sizeof(magic));
+        board->header->version = BOARD_VERSION;
+        board->header->slot_size = sizeof(struct board_slot);
+        board->header->n_slots = n_slots;
+        *ret = board;
+        return 0;
+}
+
+/* Return: 0, or why this is no header of a file of @size bytes. */
+static int check(const struct board_header *header, unsigned n_slots, size_t size)
+{
+        if (memcmp(header->magic, magic, sizeof(magic)) != 0)
+                return -EBADMSG;
+        if (header->version != BOARD_VERSION || header->slot_size != sizeof(struct board_slot))
+                return -EPROTONOSUPPORT;
+        return n_slots > 0 && mapping_size(n_slots) == size ? 0 : -EBADMSG;
+}
+
+int board_view(struct board **ret, int fd)
+{
+        off_t size = sealed_size(fd);
+        struct board *board;
+        int r;
+
+        if (size < (off_t)sizeof(struct board_header))
+                return size < 0 ? (int)size : -EBADMSG;
+        board = map(fd, (size_t)size, PROT_READ);
+        if (!board)
+                return -errno;
+        board->n_slots = board->header->n_slots;
+        r = check(board->header, board->n_slots, (size_t)size);
+        if (r < 0) {
+                (void)munmap(board->header, (size_t)size);
+                free(board);
+                return r;
+        }
         *ret = board;
         return 0;
 }
@@ -42,8 +109,14 @@ void board_free(struct board *board)
 {
         if (!board)
                 return;
-        (void)munmap(board->slots, mapping_size(board->n_slots));
+        (void)munmap(board->header, mapping_size(board->n_slots));
+        close_descriptor(&board->fd);
         free(board);
+}
+
+int board_fd(const struct board *board)
+{
+        return board->fd;
 }
 
 unsigned board_n_slots(const struct board *board)

@@ -4,13 +4,16 @@
  *
  * Made by the master before it forks. One slot a live worker process; its worker is the only one
  * that writes it, everybody reads. Relaxed atomics: a reader sees each number whole, not all of
- * them at one instant.
+ * them at one instant. A process of no kin gets its descriptor and a view that it cannot write. The
+ * layout is versioned: a reader takes the version that it knows and refuses all others.
  */
 #pragma once
 
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define BOARD_VERSION 1
 
 /* Latencies are counted in buckets of one eighth of a power of two (12 %), from 1 us up to
  * 4.7 hours; the last one takes all above. */
@@ -35,16 +38,28 @@ struct board;
  * board_new() - make a board that children share after fork()
  * @ret: freed with board_free(), untouched on failure; all slots are clear
  *
- * Return: 0, -EINVAL for no slots, or -ENOMEM.
+ * Return: 0, -EINVAL for no slots, or another negative errno.
  */
 int board_new(struct board **ret, unsigned n_slots);
 
-/** board_free() - unmap it in this process; accepts NULL. */
+/**
+ * board_view() - look at a board that another process made
+ * @fd: taken over on success
+ *
+ * Return: 0; -EPROTONOSUPPORT when its version is not known, -EBADMSG when it is no board or its
+ * header is damaged, or another negative errno.
+ */
+int board_view(struct board **ret, int fd);
+
+/** board_fd() - to be passed on to who may look; still the board's. */
+int board_fd(const struct board *board);
+
+/** board_free() - unmap and close it in this process; accepts NULL. */
 void board_free(struct board *board);
 
 unsigned board_n_slots(const struct board *board);
 
-/** board_slot() - slot @i of 0 to board_n_slots() - 1. */
+/** board_slot() - slot @i of 0 to board_n_slots() - 1; of a view it is read only. */
 struct board_slot *board_slot(struct board *board, unsigned i);
 
 /** board_slot_clear() - the slot's worker is gone: its numbers must not count any more. */

@@ -4,8 +4,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -146,6 +150,84 @@ static void test_percentile_is_where_the_share_is_reached(void)
         assert(board_percentile(buckets, 1) == 7);
 }
 
+/* -- views -- */
+
+static int read_only(int fd)
+{
+        char path[32];
+
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void test_view_shows_what_is_counted_later(void)
+{
+        struct board *board = board_of(3), *view = NULL;
+
+        assert(board_view(&view, read_only(board_fd(board))) == 0);
+        assert(board_n_slots(view) == 3);
+        board_count_request(board_slot(board, 2), 503, 1);
+        assert(board_slot(view, 2)->responses[5] == 1 && board_slot(view, 1)->requests == 0);
+        board_free(board);
+        assert(board_slot(view, 2)->responses[5] == 1);
+        board_free(view);
+}
+
+static void test_descriptor_for_reading_cannot_be_mapped_for_writing(void)
+{
+        struct board *board = board_of(1);
+        int fd = read_only(board_fd(board));
+
+        assert(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
+        assert(errno == EACCES && ftruncate(board_fd(board), 0) < 0 && errno == EPERM);
+        assert(close(fd) == 0);
+        board_free(board);
+}
+
+/* A file with the bytes of a board of two slots, @at of them changed. */
+static int damaged(size_t at, unsigned char byte, size_t size, bool sealed)
+{
+        int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        struct board *board = board_of(2);
+        static unsigned char bytes[16384];
+
+        assert(fd >= 0 && size <= sizeof(bytes));
+        assert(pread(board_fd(board), bytes, size, 0) > 0);
+        bytes[at] = byte;
+        assert(write(fd, bytes, size) == (ssize_t)size);
+        assert(!sealed || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+        board_free(board);
+        return fd;
+}
+
+static void refused(int fd, int error)
+{
+        struct board *view = (void *)&view;
+
+        assert(fd >= 0 && board_view(&view, fd) == error && view == (void *)&view);
+        assert(close(fd) == 0);
+}
+
+static void test_view_refuses_what_is_no_board(void)
+{
+        const size_t whole = 64 + 2 * sizeof(struct board_slot);
+        const size_t version = 8, slot_size = 12, n_slots = 16;
+        struct board *view = NULL;
+        int fd = damaged(version, BOARD_VERSION, whole, true);
+
+        assert(board_view(&view, fd) == 0);
+        board_free(view);
+        refused(damaged(0, 'x', whole, true), -EBADMSG);
+        refused(damaged(version, BOARD_VERSION + 1, whole, true), -EPROTONOSUPPORT);
+        refused(damaged(slot_size, 1, whole, true), -EPROTONOSUPPORT);
+        refused(damaged(n_slots, 0, whole, true), -EBADMSG);
+        refused(damaged(n_slots, 3, whole, true), -EBADMSG);
+        refused(damaged(n_slots, 2, whole - 1, true), -EBADMSG);
+        refused(damaged(n_slots, 2, 20, true), -EBADMSG);
+        refused(damaged(n_slots, 2, whole, false), -EBADMSG);
+        refused(open("/dev/null", O_RDONLY | O_CLOEXEC), -EBADMSG);
+}
+
 int main(void)
 {
         test_new_refuses_no_slots_and_leaves_ret_untouched();
@@ -157,5 +239,8 @@ int main(void)
         test_a_latency_is_told_to_an_eighth_and_never_too_short();
         test_percentile_of_nothing_is_zero();
         test_percentile_is_where_the_share_is_reached();
+        test_view_shows_what_is_counted_later();
+        test_descriptor_for_reading_cannot_be_mapped_for_writing();
+        test_view_refuses_what_is_no_board();
         return 0;
 }
