@@ -3,14 +3,12 @@
 #include "board/box.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "board/sealed.h"
 
 #define PAGE ((uint64_t)4096)
 
@@ -78,20 +76,9 @@ static void unmap_box(struct box *box)
 
 /* -- making -- */
 
-static int sealed_file(uint64_t size)
-{
-        _cleanup_close_ int fd = memfd_create("appsrv-blackbox", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-        if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
-                return -errno;
-        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-                return -errno;
-        return TAKE_FD(fd);
-}
-
 int box_new(struct box **ret, const struct box_layout *layout)
 {
-        _cleanup_close_ int fd = sealed_file(whole_size(layout));
+        _cleanup_close_ int fd = sealed_new("appsrv-blackbox", whole_size(layout));
         struct box *box;
 
         if (fd < 0)
@@ -126,29 +113,14 @@ static int check(const struct box_header *header, const struct box_layout *layou
         return 0;
 }
 
-/* Only what cannot shrink is safe to read by mapping. Return: its size, or a negative errno. */
-static off_t fixed_size(int fd)
-{
-        struct stat status;
-        int seals = fcntl(fd, F_GET_SEALS);
-
-        if (seals < 0)
-                return -errno == -EINVAL ? -EBADMSG : -errno;
-        if (!(seals & F_SEAL_SHRINK))
-                return -EBADMSG;
-        if (fstat(fd, &status) < 0)
-                return -errno;
-        return (uint64_t)status.st_size < PAGE ? -EBADMSG : status.st_size;
-}
-
 static int open_box(struct box **ret, int fd, int protection)
 {
-        off_t size = fixed_size(fd);
+        off_t size = sealed_size(fd);
         struct box *box;
         int r;
 
-        if (size < 0)
-                return (int)size;
+        if (size < (off_t)PAGE)
+                return size < 0 ? (int)size : -EBADMSG;
         box = map_box(fd, (size_t)size, protection);
         if (!box)
                 return -ENOMEM;
