@@ -237,6 +237,17 @@ struct child *generation_find(struct generation *generation, pid_t pid)
         return NULL;
 }
 
+struct child *generations_find(struct generation *first, pid_t pid)
+{
+        for (struct generation *generation = first; generation; generation = generation->next) {
+                struct child *child = generation_find(generation, pid);
+
+                if (child)
+                        return child;
+        }
+        return NULL;
+}
+
 unsigned generation_serving(const struct generation *generation)
 {
         unsigned n = 0;

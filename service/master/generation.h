@@ -68,6 +68,9 @@ void generation_quit(struct generation *generation);
 /** generation_find() - the child of a pid, NULL when it has none. */
 struct child *generation_find(struct generation *generation, pid_t pid);
 
+/** generations_find() - the same in a list of them. */
+struct child *generations_find(struct generation *first, pid_t pid);
+
 /** generation_serving() - workers that are READY; generation_processes() - processes of any state.
  */
 unsigned generation_serving(const struct generation *generation);

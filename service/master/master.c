@@ -20,6 +20,7 @@
 #include "master/spawn.h"
 #include "master/status.h"
 #include "master/systemd.h"
+#include "master/window.h"
 #include "worker/worker.h"
 
 /* How often status, time limits and the log are looked after. */
@@ -51,6 +52,7 @@ struct master {
         bool reload_again;                    /* asked for while one was going on */
         struct status_sample sample;
         struct recorder recorder;
+        struct window window;
 };
 
 static sd_event *loop_of(const struct master *master)
@@ -275,21 +277,9 @@ static void quit(struct master *master)
 
 /* -- events of the loop -- */
 
-static struct child *find_child(const struct master *master, pid_t pid)
-{
-        for (struct generation *generation = master->generations; generation;
-             generation = generation->next) {
-                struct child *child = generation_find(generation, pid);
-
-                if (child)
-                        return child;
-        }
-        return NULL;
-}
-
 static void take_notification(const struct master *master, const struct notification *told)
 {
-        struct child *child = find_child(master, told->pid);
+        struct child *child = generations_find(master->generations, told->pid);
 
         /* Anybody whom an application let have the path may write here. */
         if (!child)
@@ -515,6 +505,18 @@ static int cannot(struct master *master, const char *what, int error)
         return EXIT_CODE_BUG;
 }
 
+static int open_window(struct master *master)
+{
+        const struct window_scene scene = {
+                .generations = &master->generations,
+                .recoveries = &master->recorder.recoveries,
+                .listeners = &master->listeners,
+                .box = master->recorder.box.box,
+        };
+
+        return window_open(&master->window, &scene, loop_of(master), master->notify.path);
+}
+
 /* Return: an exit_code; 0: the first generation is starting. */
 static int set_up(struct master *master)
 {
@@ -533,6 +535,9 @@ static int set_up(struct master *master)
         master->owner.host.notify_path = master->notify.path;
         recorder_begin(&master->recorder, loop_of(master), master->options->log_target,
                        master->owner.host.console);
+        r = open_window(master);
+        if (r < 0)
+                return cannot(master, "open the socket for `appsrv status`", r);
         r = add_sources(master);
         if (r < 0)
                 return cannot(master, "watch sockets, signals and time", r);
@@ -542,6 +547,7 @@ static int set_up(struct master *master)
 
 static void tear_down(struct master *master)
 {
+        window_close(&master->window);
         while (master->generations) {
                 struct generation *generation = master->generations;
 
