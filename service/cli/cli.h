@@ -9,10 +9,14 @@
 #define CLI_CONFIG  APPSRV_SYSCONFDIR "/appsrv/appsrv.ini"
 #define CLI_DROP_IN APPSRV_SYSCONFDIR "/appsrv/conf.d"
 
+/* The socket of the installed service's window: RuntimeDirectory= of its unit. */
+#define CLI_STATUS "/run/appsrv/status"
+
 /* Each gets the arguments from the verb on (argv[0] is the verb) and returns an exit_code. */
 int cli_serve(int argc, char *argv[]);
 int cli_check(int argc, char *argv[]);
 int cli_show_config(int argc, char *argv[]);
+int cli_status(int argc, char *argv[]);
 int cli_version(int argc, char *argv[]);
 
 /** cli_source() - what -c FILE means; without it (NULL) the installed configuration with its

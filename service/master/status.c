@@ -47,7 +47,7 @@ static char *grouped(uint64_t number, char text[static GROUPED_MAX])
         return text;
 }
 
-static uint64_t rate(const struct status_sample *before, const struct status_sample *now)
+uint64_t status_rate(const struct status_sample *before, const struct status_sample *now)
 {
         uint64_t requests = increase(before->requests, now->requests);
         uint64_t usec = increase(before->taken_usec, now->taken_usec);
@@ -55,7 +55,7 @@ static uint64_t rate(const struct status_sample *before, const struct status_sam
         return usec == 0 ? 0 : (requests * USEC_PER_SEC + usec / 2) / usec;
 }
 
-static uint64_t p99_usec(const struct status_sample *before, const struct status_sample *now)
+uint64_t status_p99_usec(const struct status_sample *before, const struct status_sample *now)
 {
         uint64_t buckets[BOARD_LATENCY_BUCKETS];
 
@@ -91,10 +91,11 @@ void status_format(char *text, size_t size, const struct status_sample *before,
         char requests[GROUPED_MAX], lost[GROUPED_MAX], latency[64], waiting[64];
         bool whole = now->log_lost == 0;
 
-        format_latency(latency, sizeof(latency), p99_usec(before, now));
+        format_latency(latency, sizeof(latency), status_p99_usec(before, now));
         format_backlog(waiting, sizeof(waiting), backlog);
         (void)snprintf(text, size, "%u worker%s (%u busy), %s req/s%s%s, log%s %s%s", now->workers,
                        now->workers == 1 ? "" : "s", now->busy,
-                       grouped(rate(before, now), requests), latency, waiting, whole ? "" : ":",
-                       whole ? "ok" : grouped(now->log_lost, lost), whole ? "" : " lost");
+                       grouped(status_rate(before, now), requests), latency, waiting,
+                       whole ? "" : ":", whole ? "ok" : grouped(now->log_lost, lost),
+                       whole ? "" : " lost");
 }

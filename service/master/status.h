@@ -21,6 +21,13 @@ struct status_sample {
 /** status_add() - add a serving worker's numbers. */
 void status_add(struct status_sample *sample, const struct board_slot *slot);
 
+/** status_rate() - requests a second between the two. */
+uint64_t status_rate(const struct status_sample *before, const struct status_sample *now);
+
+/** status_p99_usec() - the latency that 99 % of the requests between the two stayed below; 0 when
+ * there were none. */
+uint64_t status_p99_usec(const struct status_sample *before, const struct status_sample *now);
+
 /**
  * status_format() - "4 workers (1 busy), 1,234 req/s, p99 8 ms, backlog 0, log ok"
  *

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `appsrv status`: what the running service does at this moment. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "cli/status_find.h"
+#include "cli/status_json.h"
+#include "cli/status_text.h"
+#include "worker/worker.h"
+
+#define INTERVAL_USEC USEC_PER_SEC
+
+#define CLEAR_SCREEN "\033[H\033[2J"
+
+struct arguments {
+        const char *socket;
+        bool watch;
+        bool json;
+};
+
+static int parse_arguments(int argc, char *argv[], struct arguments *ret)
+{
+        static const struct option known[] = {
+                {"watch", no_argument, NULL, 'w'},
+                {"json", no_argument, NULL, 'j'},
+                {"socket", required_argument, NULL, 's'},
+                {0},
+        };
+        int option;
+
+        while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+                if (option == 'w')
+                        ret->watch = true;
+                else if (option == 'j')
+                        ret->json = true;
+                else if (option == 's')
+                        ret->socket = optarg;
+                else
+                        return -EINVAL;
+        }
+        if (optind == argc)
+                return 0;
+        (void)fprintf(stderr, "appsrv status: unexpected argument '%s'\n", argv[optind]);
+        return -EINVAL;
+}
+
+/* -- finding it -- */
+
+static int find(struct seen **ret, char path[static STATUS_PATH_MAX], const char *socket)
+{
+        const char *runtime = getenv("XDG_RUNTIME_DIR");
+        /* As notify_listen() chooses. */
+        const char *const folders[] = {runtime, "/tmp"};
+        const size_t unset = runtime && *runtime ? 0 : 1;
+        const struct status_places places = {
+                .installed = CLI_STATUS,
+                .folders = folders + unset,
+                .n_folders = 2 - unset,
+        };
+
+        if (!socket)
+                return status_find(ret, path, &places);
+        (void)snprintf(path, STATUS_PATH_MAX, "%s", socket);
+        return status_look(ret, path);
+}
+
+/* Return: an exit_code. */
+static int cannot(int error, const char *path)
+{
+        const char *why = strerror(-error);
+
+        if (error == -EPROTONOSUPPORT)
+                why = "the server is of another version than this program, " APPSRV_VERSION;
+        else if (error == -EBUSY)
+                why = "too many look at the server at the same time";
+        else if (error == -EAGAIN)
+                why = "the server does not answer";
+        else if (error == -EBADMSG)
+                why = "this is no appsrv, or its memory is damaged";
+        if (*path)
+                (void)fprintf(stderr, "appsrv status: %s: %s\n", path, why);
+        else
+                (void)fprintf(stderr, "appsrv status: no running appsrv found\n");
+        return EXIT_CODE_UNAVAILABLE;
+}
+
+/* -- showing it -- */
+
+/* As much of the text as fits; it is all ASCII. */
+static void put_screen(const char *text, const struct winsize *screen)
+{
+        (void)fputs(CLEAR_SCREEN, stdout);
+        for (unsigned row = 1; *text && row < screen->ws_row; row++) {
+                size_t size = strcspn(text, "\n");
+
+                (void)printf("%.*s\n", (int)(size < screen->ws_col ? size : screen->ws_col), text);
+                text += size + (text[size] == '\n');
+        }
+}
+
+/* Return: 0, or a negative errno. */
+static int show(const struct arguments *arguments, const struct seen *before,
+                const struct seen *now)
+{
+        _cleanup_free_ char *text = NULL;
+        struct winsize screen = {0};
+        size_t size = 0;
+        FILE *stream = open_memstream(&text, &size);
+
+        if (!stream)
+                return -errno;
+        if (arguments->json)
+                status_json(stream, before, now);
+        else
+                status_text(stream, before, now);
+        if (fclose(stream) != 0)
+                return -errno;
+        if (arguments->json || !arguments->watch)
+                (void)fputs(text, stdout);
+        else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen) == 0 && screen.ws_col > 0)
+                put_screen(text, &screen);
+        else
+                (void)printf("%s\n", text);
+        return fflush(stdout) != 0 ? -errno : 0;
+}
+
+static void wait_until(uint64_t usec)
+{
+        const struct timespec end = {
+                .tv_sec = (time_t)(usec / USEC_PER_SEC),
+                .tv_nsec = (long)(usec % USEC_PER_SEC * NSEC_PER_USEC),
+        };
+
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+                ;
+}
+
+/* Return: an exit_code. @before: taken over. */
+static int watch(const struct arguments *arguments, struct seen *before, const char *path)
+{
+        struct seen *now = NULL;
+        int looked = 0, shown = 0;
+
+        do {
+                wait_until(before->taken_usec + INTERVAL_USEC);
+                looked = status_look(&now, path);
+                if (looked < 0)
+                        break;
+                shown = show(arguments, before, now);
+                seen_free(before);
+                before = TAKE_PTR(now);
+        } while (shown == 0 && arguments->watch);
+        seen_free(before);
+        if (looked < 0)
+                return cannot(looked, path);
+        if (shown == 0)
+                return EXIT_CODE_OK;
+        (void)fprintf(stderr, "appsrv status: %s\n", strerror(-shown));
+        return EXIT_CODE_BUG;
+}
+
+int cli_status(int argc, char *argv[])
+{
+        struct arguments arguments = {0};
+        char path[STATUS_PATH_MAX];
+        struct seen *first = NULL;
+        int r;
+
+        if (parse_arguments(argc, argv, &arguments) < 0)
+                return EXIT_CODE_CONFIG;
+        r = find(&first, path, arguments.socket);
+        return r < 0 ? cannot(r, path) : watch(&arguments, first, path);
+}
