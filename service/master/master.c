@@ -130,7 +130,8 @@ static void update_status(struct master *master)
 
         if (!serving || master->stopping || master->coming)
                 return;
-        now.log_lost = log_counters(log_of(master)).lost;
+        now.log_lost =
+                log_counters(log_of(master)).lost + recoveries_lost(&master->recorder.recoveries);
         for (size_t i = 0; i < serving->n_children; i++)
                 if (serving->children[i].state == WORKER_READY)
                         status_add(&now, board_slot(serving->board, (unsigned)i));

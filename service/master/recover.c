@@ -229,10 +229,13 @@ static void close_printed(const int *printed)
 }
 
 /* Return: whether nothing of it is left. @heir: whether systemd's copy is kept if something is. */
-static bool finish(struct recovery *recovery, uint64_t timeout_usec, bool complete, bool heir)
+static bool finish(struct recoveries *recoveries, struct recovery *recovery, uint64_t timeout_usec,
+                   bool complete, bool heir)
 {
         bool empty;
 
+        recoveries->n--;
+        recoveries->lost += log_counters(recovery->log).lost;
         ship_done(&recovery->shipment);
         close_printed(recovery->printed);
         empty = log_close(recovery->log, timeout_usec, heir) && complete;
@@ -249,10 +252,9 @@ static void give_up_oldest(struct recoveries *recoveries)
         struct recovery *oldest = recoveries->first;
 
         recoveries->first = oldest->next;
-        recoveries->n--;
         refuse(recoveries, oldest->stored.name, &oldest->death.subject,
                "given up, too many are waiting for the journal");
-        (void)finish(oldest, 0, false, false);
+        (void)finish(recoveries, oldest, 0, false, false);
 }
 
 static void append(struct recoveries *recoveries, struct recovery *recovery)
@@ -338,9 +340,18 @@ void recoveries_ship(struct recoveries *recoveries)
                         continue;
                 }
                 *link = recovery->next;
-                recoveries->n--;
-                (void)finish(recovery, 0, true, true);
+                (void)finish(recoveries, recovery, 0, true, true);
         }
+}
+
+uint64_t recoveries_lost(const struct recoveries *recoveries)
+{
+        uint64_t lost = recoveries->lost;
+
+        for (const struct recovery *recovery = recoveries->first; recovery;
+             recovery = recovery->next)
+                lost += log_counters(recovery->log).lost;
+        return lost;
 }
 
 void recoveries_close(struct recoveries *recoveries, uint64_t timeout_usec)
@@ -356,8 +367,7 @@ void recoveries_close(struct recoveries *recoveries, uint64_t timeout_usec)
                         complete = go_on(recovery, recoveries->event);
                 }
                 recoveries->first = recovery->next;
-                (void)finish(recovery, now_usec() < end ? end - now_usec() : 0, complete,
-                             recovery->stored.kept);
+                (void)finish(recoveries, recovery, now_usec() < end ? end - now_usec() : 0,
+                             complete, recovery->stored.kept);
         }
-        recoveries->n = 0;
 }

@@ -39,6 +39,7 @@ struct recoveries {
         int console;
         struct recovery *first; /* oldest first */
         unsigned n;
+        uint64_t lost; /* records of those that are done with */
 };
 
 /** recover() - begin with a box, which is taken over. @printed: read ends of the process's standard
@@ -51,6 +52,9 @@ void recover_inherited(struct recoveries *recoveries);
 
 /** recoveries_ship() - go on with all of them; to be called after each turn of the loop. */
 void recoveries_ship(struct recoveries *recoveries);
+
+/** recoveries_lost() - records that all the dead have lost so far. */
+uint64_t recoveries_lost(const struct recoveries *recoveries);
 
 /** recoveries_close() - the master ends: finish what can be finished within @timeout_usec; the rest
  * is left to the next master, where systemd keeps it, and else counted. */
