@@ -212,8 +212,10 @@ static int take_one(struct listeners *listeners, int fd, const char *name)
 {
         int flags = fcntl(fd, F_GETFL);
 
-        if (store_is_box(name))
+        if (store_is_box(name)) {
+                (void)close(fd); /* the store has a copy of it */
                 return 0;
+        }
         if (!is_http(name))
                 return -ENOTSUP;
         if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)

@@ -2,12 +2,14 @@
 /* Names, and the descriptors that systemd passes back at the start. */
 #include "master/store.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
-#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/number.h"
 #include "master/systemd.h"
 
@@ -39,16 +41,20 @@ void store_init(struct store *store)
         free_names(names, n);
 }
 
-static int take(int fd, const char *name, struct stored_box *ret)
+/* A copy: sd_listen_fds() fails when one of the passed descriptors is closed, and it is asked once
+ * more for the sockets. */
+static int take(int passed, const char *name, struct stored_box *ret)
 {
+        _cleanup_close_ int fd = fcntl(passed, F_DUPFD_CLOEXEC, SD_LISTEN_FDS_START);
         int r;
 
         *ret = (struct stored_box){.kept = true};
         (void)snprintf(ret->name, sizeof(ret->name), "%s", name);
-        r = box_open(&ret->box, fd);
-        if (r == 0)
+        r = fd < 0 ? -errno : box_open(&ret->box, fd);
+        if (r == 0) {
+                (void)TAKE_FD(fd);
                 return 1;
-        (void)close(fd);
+        }
         manager_drop(ret->name);
         return r;
 }

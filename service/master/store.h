@@ -31,8 +31,9 @@ bool store_is_box(const char *name);
  * store_inherited() - take the next box that a former master left
  * @at: where to look, 0 at first; moved on
  *
- * Return: 1 with @ret; 0 when there is no more; a negative errno when one cannot be used: it is
- * closed and dropped, and @ret->name tells which.
+ * What systemd passed stays open until listen_all() has been there, too. Return: 1 with @ret; 0
+ * when there is no more; a negative errno when one cannot be used: systemd is told to drop it, and
+ * @ret->name tells which.
  */
 int store_inherited(int *at, struct stored_box *ret);
 
