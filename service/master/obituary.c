@@ -62,12 +62,13 @@ static uint64_t age_of(const struct flight *flight)
 /* One line: what a client or a crashed process wrote is escaped. */
 static void write_request(char *text, size_t size, const struct flight *flight)
 {
+        const char *at = flight->target;
         size_t n = 0;
         int written;
 
         written = snprintf(text, size, "%s ", flight->method[0] ? flight->method : "-");
         n = written > 0 ? (size_t)written : 0;
-        for (const char *at = flight->target; *at && n + 8 < size; at++) {
+        for (; *at && n + 8 < size; at++) {
                 bool plain = *at > ' ' && *at <= '~' && *at != '\\';
 
                 n += (size_t)snprintf(text + n, size - n, plain ? "%c" : "\\x%02x",
@@ -75,7 +76,7 @@ static void write_request(char *text, size_t size, const struct flight *flight)
         }
         if (n < size)
                 (void)snprintf(text + n, size - n, "%s",
-                               flight->target_size >= sizeof(flight->target) ? "..." : "");
+                               *at || flight->target_size >= sizeof(flight->target) ? "..." : "");
 }
 
 static void add_request(struct record *record, struct obituary *texts, const struct flight *flight)

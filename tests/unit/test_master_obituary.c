@@ -349,6 +349,22 @@ static void test_list_of_the_longest_requests_is_whole(void)
         scene_end(scene);
 }
 
+static void test_target_that_is_too_long_for_the_list_is_marked(void)
+{
+        struct scene *scene = scene_new();
+        char target[500];
+
+        memset(target, 'x', sizeof(target) - 1);
+        target[sizeof(target) - 1] = '\0';
+        (void)fly(scene, "one", target, FLIGHT_RUNNING);
+        assert(strstr(text_of(told(scene), "REQUESTS"), "xxx... from "));
+        assert(strstr(text_of(told(scene), "MESSAGE"), "xxx... from "));
+        target[300] = '\0';
+        (void)fly(scene, "two", target, FLIGHT_RUNNING);
+        assert(strstr(text_of(told(scene), "REQUESTS"), "xxx from "));
+        scene_end(scene);
+}
+
 static void test_what_a_client_wrote_stays_on_its_line(void)
 {
         struct scene *scene = scene_new();
@@ -522,6 +538,7 @@ int main(void)
         test_without_requests_there_is_no_list();
         test_of_many_requests_some_are_listed_and_all_are_counted();
         test_list_of_the_longest_requests_is_whole();
+        test_target_that_is_too_long_for_the_list_is_marked();
         test_what_a_client_wrote_stays_on_its_line();
         test_stack_is_told_without_its_last_newlines();
         test_record_of_a_scribbled_box_is_sound();
