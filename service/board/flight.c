@@ -112,6 +112,15 @@ void flight_end(struct flights *flights, struct flight *flight)
         flights->vacant[flights->n_vacant++] = (unsigned)(flight - flights->table);
 }
 
+/* These are shown in lines as they are. */
+static void make_plain(char *text, size_t room)
+{
+        text[room - 1] = '\0';
+        for (; *text; text++)
+                if ((unsigned char)*text < ' ' || *text == 0x7f)
+                        *text = '?';
+}
+
 bool flight_read(const struct flight *flight, struct flight *copy)
 {
         uint32_t state = atomic_load_explicit(&flight->state, memory_order_acquire);
@@ -122,11 +131,11 @@ bool flight_read(const struct flight *flight, struct flight *copy)
         atomic_init(&copy->state, state);
         if (atomic_load(&copy->status) > STATUS_MAX)
                 atomic_init(&copy->status, 0);
-        copy->id[sizeof(copy->id) - 1] = '\0';
-        copy->method[sizeof(copy->method) - 1] = '\0';
-        copy->version[sizeof(copy->version) - 1] = '\0';
-        copy->peer[sizeof(copy->peer) - 1] = '\0';
-        copy->app[sizeof(copy->app) - 1] = '\0';
+        make_plain(copy->id, sizeof(copy->id));
+        make_plain(copy->method, sizeof(copy->method));
+        make_plain(copy->version, sizeof(copy->version));
+        make_plain(copy->peer, sizeof(copy->peer));
+        make_plain(copy->app, sizeof(copy->app));
         copy->target[sizeof(copy->target) - 1] = '\0';
         return true;
 }

@@ -87,8 +87,9 @@ void flight_answer(struct flight *flight, unsigned status, uint64_t response_byt
 /** flight_end() - its record has been committed: give the slot back. */
 void flight_end(struct flights *flights, struct flight *flight);
 
-/** flight_read() - copy a slot of another process; all strings in the copy end, all numbers are in
- * range. Return: whether a request is in it. */
+/** flight_read() - copy a slot of another process; all strings in the copy end, and all but the
+ * target are without control bytes, all numbers are in range. Return: whether a request is in it.
+ */
 bool flight_read(const struct flight *flight, struct flight *copy);
 
 /** flight_state_name() - "running". */

@@ -3,6 +3,7 @@
 #include "board/flight.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,13 +218,23 @@ static bool ends(const char *text, size_t room)
         return memchr(text, '\0', room);
 }
 
+static bool plain(const char *text, size_t room)
+{
+        if (!ends(text, room))
+                return false;
+        for (; *text; text++)
+                if (iscntrl((unsigned char)*text))
+                        return false;
+        return true;
+}
+
 static void check_within_limits(const struct flight *copy)
 {
         assert(state_of(copy) > FLIGHT_FREE && state_of(copy) < FLIGHT_STATES_MAX);
         assert(atomic_load(&copy->status) <= 999);
-        assert(ends(copy->id, sizeof(copy->id)) && ends(copy->peer, sizeof(copy->peer)) &&
-               ends(copy->method, sizeof(copy->method)) &&
-               ends(copy->version, sizeof(copy->version)) && ends(copy->app, sizeof(copy->app)) &&
+        assert(plain(copy->id, sizeof(copy->id)) && plain(copy->peer, sizeof(copy->peer)) &&
+               plain(copy->method, sizeof(copy->method)) &&
+               plain(copy->version, sizeof(copy->version)) && plain(copy->app, sizeof(copy->app)) &&
                ends(copy->target, sizeof(copy->target)));
 }
 
@@ -250,6 +261,19 @@ static void test_copy_of_whatever_a_slot_holds_keeps_within_its_limits(void)
         assert(n > RANDOM_SLOTS / 4);
         free(flight);
         free(copy);
+}
+
+static void test_text_in_a_line_cannot_end_it(void)
+{
+        struct flight flight = {0}, copy;
+
+        flight_set_state(&flight, FLIGHT_RUNNING);
+        flight_describe(&flight, "GE\nT", "HTTP\x7f", "caf\xc3\xa9");
+        (void)snprintf(flight.target, sizeof(flight.target), "/a\nb");
+        assert(flight_read(&flight, &copy));
+        assert(strcmp(copy.method, "GE?T") == 0 && strcmp(copy.version, "HTTP?") == 0 &&
+               strcmp(copy.app, "caf\xc3\xa9") == 0);
+        assert(strcmp(copy.target, "/a\nb") == 0); /* who shows it escapes it */
 }
 
 static void test_slot_in_a_state_that_does_not_exist_is_free(void)
@@ -292,6 +316,7 @@ int main(void)
         test_long_texts_are_cut_and_the_targets_whole_size_is_kept();
         test_target_that_just_fits_is_whole();
         test_copy_of_whatever_a_slot_holds_keeps_within_its_limits();
+        test_text_in_a_line_cannot_end_it();
         test_slot_in_a_state_that_does_not_exist_is_free();
         test_status_that_no_client_gets_is_none();
         test_each_state_has_a_name();

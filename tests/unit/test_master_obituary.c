@@ -426,6 +426,8 @@ static void test_record_of_a_scribbled_box_is_sound(void)
                 atomic_store(&scene->box->header->crash.thread, round % 2);
                 write_stack(scene, (const char *)bytes, BOX_STACK_SIZE);
                 assert(entry_number(told(scene), "IN_FLIGHT") <= SLOTS);
+                assert(lacks(&scene->entry, "REQUESTS") ||
+                       count(text_of(&scene->entry, "REQUESTS"), "\n") < OBITUARY_REQUESTS_MAX);
         }
         scene_end(scene);
 }
