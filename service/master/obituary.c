@@ -102,7 +102,7 @@ static void find_culprit(struct obituary *texts, const struct flight *flight, in
 
         if (!running || (thread > 0 && atomic_load(&flight->thread) != thread))
                 return;
-        texts->has_culprit = thread > 0 || texts->in_flight == 0;
+        texts->suspects++;
         texts->culprit = *flight;
 }
 
@@ -120,8 +120,6 @@ static void add_requests(struct record *record, struct obituary *texts, const st
                         add_request(record, texts, &flight);
                 texts->in_flight++;
         }
-        if (texts->in_flight > 1 && thread == 0)
-                texts->has_culprit = false;
         record_number(record, "IN_FLIGHT", texts->in_flight);
         record_string(record, "REQUESTS", texts->requests[0] ? texts->requests : NULL);
 }
@@ -157,16 +155,17 @@ static void write_message(struct record *record, const struct obituary *texts,
         const struct record_subject *subject = &death->subject;
         const struct flight *culprit = &texts->culprit;
         char request[400], during[640] = "", others[64] = "";
-        unsigned rest = texts->in_flight - texts->has_culprit;
+        bool known = texts->suspects == 1;
+        unsigned rest = texts->in_flight - known;
 
-        if (texts->has_culprit) {
+        if (known) {
                 write_request(request, sizeof(request), culprit);
                 (void)snprintf(during, sizeof(during), ", in %s from %s (request %s)", request,
                                culprit->peer[0] ? culprit->peer : "-", culprit->id);
         }
         if (rest > 0)
                 (void)snprintf(others, sizeof(others), "; %u %srequest%s in flight", rest,
-                               texts->has_culprit ? "more " : "", rest > 1 ? "s" : "");
+                               known ? "more " : "", rest > 1 ? "s" : "");
         record_format(record, "MESSAGE", "Worker %u (pid %d) died: %s, %.1f s old%s%s",
                       subject->worker_id, subject->worker_pid, texts->cause,
                       (double)death->age_usec / (double)USEC_PER_SEC, during, others);

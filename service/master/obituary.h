@@ -20,8 +20,8 @@ struct obituary {
         char stack[BOX_STACK_SIZE];
         char output[OUTPUT_TAIL_MAX];
         unsigned in_flight;    /* how many requests it still had */
-        struct flight culprit; /* the request that it was working on when it was hit */
-        bool has_culprit;
+        unsigned suspects;     /* of these, those that it may have been working on when it was hit */
+        struct flight culprit; /* when there is one suspect */
 };
 
 /**

@@ -255,6 +255,19 @@ static void test_request_that_is_alone_is_the_culprit(void)
         scene_end(scene);
 }
 
+static void test_request_that_is_alone_in_the_application_is_the_culprit(void)
+{
+        struct scene *scene = scene_new();
+
+        (void)fly(scene, "early", "/arrives", FLIGHT_BEGUN);
+        (void)fly(scene, "alone", "/", FLIGHT_RUNNING);
+        (void)fly(scene, "late", "/waits", FLIGHT_WAITING);
+        (void)fly(scene, "over", "/answered", FLIGHT_ANSWERED);
+        assert(strstr(text_of(told(scene), "MESSAGE"),
+                      "in GET / from 192.0.2.1 (request alone); 3 more requests in flight"));
+        scene_end(scene);
+}
+
 static void test_one_of_two_that_run_is_not_the_culprit(void)
 {
         struct scene *scene = scene_new();
@@ -535,6 +548,7 @@ int main(void)
         test_request_of_the_thread_that_was_hit_is_the_culprit();
         test_hit_beside_the_applications_has_no_culprit();
         test_request_that_is_alone_is_the_culprit();
+        test_request_that_is_alone_in_the_application_is_the_culprit();
         test_one_of_two_that_run_is_not_the_culprit();
         test_each_request_in_flight_is_listed();
         test_without_requests_there_is_no_list();
