@@ -21,7 +21,7 @@ struct stream {
         struct lines lines;
         struct ticket ticket;     /* of the block that is being committed */
         _Atomic uint64_t reading; /* where bytes are being read to, plus 1; true as long as
-                                     lines.held ends there */
+                                     lines.held ends there; 0: what was read is noted */
 };
 
 struct output_memory {
@@ -94,6 +94,7 @@ ssize_t output_read(struct output *output, unsigned stream_number, int fd)
         if (n < 0)
                 return -errno;
         lines_add(&stream->lines, (size_t)n);
+        atomic_store(&stream->reading, 0);
         return n;
 }
 
