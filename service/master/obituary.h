@@ -19,8 +19,8 @@ struct obituary {
         char ids[OBITUARY_REQUESTS_MAX][33];
         char stack[BOX_STACK_SIZE];
         char output[OUTPUT_TAIL_MAX];
-        unsigned in_flight;    /* how many requests it still had */
-        unsigned suspects;     /* of these, those that it may have been working on when it was hit */
+        unsigned in_flight; /* how many requests it still had */
+        unsigned suspects;  /* of these, those that it may have been working on when it was hit */
         struct flight culprit; /* when there is one suspect */
 };
 

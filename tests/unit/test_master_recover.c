@@ -279,7 +279,7 @@ static void test_everything_that_a_worker_left_is_told_once(void)
         assert(commit_access(&worker, "settled", &settled->ticket) == 0);
         worker_die(&worker);
 
-        recover(&scene->recoveries, &worker.stored, &killed);
+        recover(&scene->recoveries, &worker.stored, NULL, &killed);
         assert(!worker.stored.box);
         exchange(scene);
         assert(scene->n == 6);
@@ -309,7 +309,7 @@ static void test_request_of_which_the_record_was_lost_is_counted_and_not_told(vo
         worker_die(&worker);
         journald_listen(&scene->journald);
 
-        recover(&scene->recoveries, &worker.stored, &killed);
+        recover(&scene->recoveries, &worker.stored, NULL, &killed);
         exchange(scene);
         assert(entry_number(find(scene, "EVENT", "log-lost"), "LOST_OUTPUT") == 1);
         assert(entry_number(find(scene, "EVENT", "log-lost"), "LOST_ACCESS") == n_lost);
@@ -329,7 +329,7 @@ static void test_what_a_worker_had_sent_already_is_marked(void)
         assert(commit_line(&worker, 2) == 0);
         worker_die(&worker);
 
-        recover(&scene->recoveries, &worker.stored, &killed);
+        recover(&scene->recoveries, &worker.stored, NULL, &killed);
         exchange(scene);
         check_lines(scene, 3);
         assert(count(scene, "LINE", "0", true) == 1 && count(scene, "LINE", "1", true) == 1 &&
@@ -346,7 +346,7 @@ static void test_worker_that_ended_well_leaves_nothing_but_the_word_of_it(void)
                 .subject = subject, .known = true, .how = {.si_code = CLD_EXITED}, .leaving = true};
 
         worker_die(&worker);
-        recover(&scene->recoveries, &worker.stored, &death);
+        recover(&scene->recoveries, &worker.stored, NULL, &death);
         exchange(scene);
         assert(scene->n == 1 && count(scene, "EVENT", "worker-exited", false) == 1);
         scene_end(scene);
@@ -361,7 +361,7 @@ static void test_loop_ends_a_recovery_by_itself(void)
 
         (void)begin(&worker, "runs");
         worker_die(&worker);
-        recover(&scene->recoveries, &worker.stored, &killed);
+        recover(&scene->recoveries, &worker.stored, NULL, &killed);
         exchange(scene);
         while (scene->recoveries.n > 0) {
                 assert(sd_event_run(scene->recoveries.event, 10 * USEC_PER_SEC) >= 0);
@@ -385,7 +385,7 @@ static void test_console_takes_all_at_once(void)
         assert(commit_line(&worker, 0) == 0);
         (void)begin(&worker, "runs");
         worker_die(&worker);
-        recover(&scene->recoveries, &worker.stored, &killed);
+        recover(&scene->recoveries, &worker.stored, NULL, &killed);
         recoveries_ship(&scene->recoveries);
         assert(scene->recoveries.n == 0);
         assert(read(ends[0], text, sizeof(text) - 1) > 0);
@@ -406,7 +406,7 @@ static void test_deaths_do_not_wait_for_each_other(void)
                 (void)snprintf(id, sizeof(id), "runs-%u", i);
                 (void)begin(&worker, id);
                 worker_die(&worker);
-                recover(&scene->recoveries, &worker.stored, &killed);
+                recover(&scene->recoveries, &worker.stored, NULL, &killed);
         }
         assert(scene->recoveries.n == 5);
         exchange(scene);
@@ -443,7 +443,7 @@ static void begin_and_die(struct scene *scene, struct stored_box *stored)
 {
         uint64_t before = now_usec();
 
-        recover(&scene->recoveries, stored, &killed);
+        recover(&scene->recoveries, stored, NULL, &killed);
         for (unsigned i = 0; i < 5; i++)
                 recoveries_ship(&scene->recoveries);
         assert(now_usec() - before < PROMPT_USEC);
@@ -454,7 +454,7 @@ static void begin_and_stop(struct scene *scene, struct stored_box *stored)
 {
         uint64_t before = now_usec();
 
-        recover(&scene->recoveries, stored, &killed);
+        recover(&scene->recoveries, stored, NULL, &killed);
         recoveries_close(&scene->recoveries, 0);
         assert(now_usec() - before < PROMPT_USEC);
         assert(scene->recoveries.n == 0);
@@ -462,7 +462,7 @@ static void begin_and_stop(struct scene *scene, struct stored_box *stored)
 
 static void recover_again(struct scene *scene, struct worker *worker)
 {
-        recover(&scene->recoveries, &worker->stored, &killed);
+        recover(&scene->recoveries, &worker->stored, NULL, &killed);
         exchange(scene);
         assert(count(scene, "EVENT", "worker-died", false) == 1);
         check_access(scene, "runs", "worker-died", "503");
@@ -577,7 +577,7 @@ static void test_of_too_many_the_oldest_is_given_up(void)
         for (unsigned i = 0; i < BOXES_MAX + 2; i++) {
                 struct stored_box stored = empty_box(&store);
 
-                recover(&scene->recoveries, &stored, &killed);
+                recover(&scene->recoveries, &stored, NULL, &killed);
         }
         assert(scene->recoveries.n == BOXES_MAX);
         (void)log_ship(scene->log);
@@ -605,7 +605,7 @@ static void test_box_without_a_log_is_refused(void)
                 struct stored_box stored;
 
                 assert(store_new(&store, &layouts[i], &stored) == 0);
-                recover(&scene->recoveries, &stored, &killed);
+                recover(&scene->recoveries, &stored, NULL, &killed);
                 assert(!stored.box && scene->recoveries.n == 0);
         }
         exchange(scene);
@@ -627,7 +627,7 @@ static void test_of_a_damaged_log_what_can_be_read_is_told(void)
         /* The first of ten is whole. */
         memset(log + log_memory_size(0) + 512, 0xee, 4096);
 
-        recover(&scene->recoveries, &worker.stored, &killed);
+        recover(&scene->recoveries, &worker.stored, NULL, &killed);
         exchange(scene);
         assert(count(scene, "EVENT", "blackbox-refused", false) == 1);
         assert(count(scene, "EVENT", "worker-died", false) == 1);
@@ -668,7 +668,7 @@ static void test_any_scribbled_box_is_recovered_from(void)
                         scribble(box->flights, SLOTS * sizeof(struct flight), &seed);
                 if (round % 4 == 3)
                         scribble(log + (unsigned)rand_r(&seed) % 512, 8, &seed);
-                recover(&scene->recoveries, &worker.stored, &killed);
+                recover(&scene->recoveries, &worker.stored, NULL, &killed);
                 exchange(scene);
         }
         assert(count(scene, "EVENT", "worker-died", false) +
@@ -724,7 +724,8 @@ static void dead_of_a_former_master_are_told(void)
         assert(scene->recoveries.n == 3);
         exchange(scene);
         assert(scene->n == 3);
-        assert(entry_has(find(scene, "EVENT", "master-died"), "WORKER_PID", "500"));
+        assert(entry_has(find(scene, "EVENT", "master-died"), "MESSAGE",
+                         "The former master (pid 500) ended without stopping the service"));
         entry = find(scene, "EVENT", "worker-died");
         assert(entry_has(entry, "WORKER_PID", "501") && entry_has(entry, "WORKER_ID", "1") &&
                entry_has(entry, "GENERATION", "1") && entry_number(entry, "AGE_USEC") < 10000000);
