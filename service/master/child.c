@@ -172,6 +172,8 @@ void child_event(struct child *child, enum worker_event event)
                 child->discarded = true;
         if (step.next == WORKER_DRAINING)
                 child->leaving = true;
+        if (event == WORKER_QUIT)
+                child->cut = true;
         child->state = step.next;
         if (child->stored.box)
                 atomic_store(&child->stored.box->header->identity.state, step.next);
@@ -231,6 +233,8 @@ static pid_t fork_it(struct child *child, const int prints[static 2])
                 .board = child->board,
                 .slot = child->slot,
                 .box = box,
+                .box_kept = child->stored.kept,
+                .master = getpid(),
                 .subject = child->subject,
                 .log_target = host->log_target,
                 .console = host->console,

@@ -443,13 +443,22 @@ static int serve(struct worker *worker)
 
 /* -- the end -- */
 
+/* What the journal has not read by then is the master's, or that of the next one. */
+static void close_log(struct worker *worker)
+{
+        const struct worker_options *options = worker->options;
+        bool heir = options->box_kept || getppid() == options->master;
+
+        (void)log_close(worker->host.log, LAST_RECORDS_USEC, heir);
+}
+
 /* Applications may still be running: their requests get a record, and nothing that they use is
  * touched. */
 static void give_up(struct worker *worker)
 {
         http_give_up(worker->http);
         capture_stop(worker->capture);
-        (void)log_close(worker->host.log, LAST_RECORDS_USEC, true);
+        close_log(worker);
 }
 
 /* The loop does not turn any more, so there is no beat while applications stop; they have until the
@@ -485,7 +494,7 @@ static void tear_down(struct worker *worker)
         close_descriptor(&worker->signals);
         close_descriptor(&worker->notify);
         capture_stop(worker->capture);
-        (void)log_close(worker->host.log, LAST_RECORDS_USEC, true);
+        close_log(worker);
 }
 
 int worker_run(const struct worker_options *options)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -29,8 +30,10 @@ enum exit_code {
 struct worker_options {
         const struct config *config;
         struct board *board;
-        unsigned slot;                 /* of the board: this worker's own */
-        struct box *box;               /* this worker's own */
+        unsigned slot;   /* of the board: this worker's own */
+        struct box *box; /* this worker's own */
+        bool box_kept;   /* by systemd, also when the master dies */
+        pid_t master;
         struct record_subject subject; /* worker_pid is set by worker_run() */
         enum log_target log_target;
         int console;          /* where the log's console is */

@@ -127,6 +127,16 @@ def test_request_that_outlasts_the_drain_has_its_record(start):
         assert "shutdown" in server.wait_for_line("/sleep")
 
 
+def test_told_to_quit_it_ends_at_once_and_cut_requests_have_their_records(start):
+    with start(CONFIG) as server:
+        with server.connect() as connection:
+            connection.send(b"GET /sleep?ms=20000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: any("(1 busy)" in state for state in server.states()), 10, "busy")
+            server.signal(signal.SIGQUIT)
+            assert server.process.wait(5) == 0
+        assert "OUTCOME=shutdown" in server.wait_for_line("GET /sleep?ms=20000 ")
+
+
 def test_workers_end_when_their_master_is_killed(start, build, tmp_path):
     with start(CONFIG) as server:
         workers = server.workers()
