@@ -449,6 +449,7 @@ bool lines_next(struct lines *lines, bool flush, struct lines_block *ret)
         lines->progress = view.progress;
         hold(lines, (size_t)(view.text - lines->text), view.size + view.cr);
         lines->given = (uint32_t)found.given;
+        lines->given_start = (uint32_t)(view.text - lines->text);
         lines->then = found.then;
         if (!is_found)
                 return false;
@@ -471,11 +472,12 @@ void lines_take(struct lines *lines)
         struct held held = held_of(lines);
         size_t given = least(lines->given, held.size);
 
-        if (given == 0)
+        /* Whoever was killed in here may have taken it: then nothing begins there any more. */
+        if (given == 0 || lines->given_start != held.start)
                 return;
-        lines->given = 0;
         lines->progress = lines->then;
         hold(lines, held.start + given, held.size - given);
+        lines->given = 0;
 }
 
 bool lines_waiting(const struct lines *lines)

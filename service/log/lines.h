@@ -13,8 +13,8 @@
  * Pure: no I/O, no clock, no allocation. One user at a time. Holds no pointer, so it can live in
  * memory that is shared with another process, which goes on with it when its user has died: at
  * every instruction it holds the bytes that were added and not taken; at worst lines that belong
- * together come as two blocks, or a block that was being taken comes again. Whatever bytes the
- * memory holds, no function leaves it or fails to end.
+ * together come as two blocks. Whatever bytes the memory holds, no function leaves it or fails to
+ * end.
  */
 #pragma once
 
@@ -55,7 +55,8 @@ struct lines_progress {
 struct lines {
         _Atomic uint64_t held; /* where the bytes that are held begin in text[], and their number:
                                   one word, so that a kill leaves both as before or both as after */
-        uint32_t given;        /* bytes that lines_take() forgets */
+        uint32_t given;        /* bytes that lines_take() forgets... */
+        uint32_t given_start;  /* ...if they begin there */
         struct lines_progress progress;
         struct lines_progress then; /* the progress after lines_take() */
         char text[LINES_TEXT];
@@ -95,7 +96,11 @@ void lines_add(struct lines *lines, size_t size);
  */
 bool lines_next(struct lines *lines, bool flush, struct lines_block *ret);
 
-/** lines_take() - forget the block that lines_next() gave last, if it gave one. */
+/**
+ * lines_take() - forget the block that lines_next() gave last, if it gave one
+ *
+ * Can be repeated, as when it is not known whether a killed process had done so.
+ */
 void lines_take(struct lines *lines);
 
 /** lines_waiting() - whether lines_next() with @flush would give a block. */

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -621,6 +622,118 @@ static void test_a_kill_at_any_instant_loses_and_doubles_nothing(void)
                 kill_one((uint64_t)random() % 1000);
 }
 
+/* -- killed at any instruction -- */
+
+/* A sanitizer would take minutes. */
+#define STEPS_USEC (5 * USEC_PER_SEC)
+
+static const char *const printed_lines[] = {"first\n  goes on", "second", "third"};
+
+/* What a child does between two stops: it captures what is printed, but sends nothing. */
+static _Noreturn void capture_in_steps(struct bench *bench)
+{
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+                _exit(0);
+        (void)raise(SIGSTOP);
+        while (output_read(&bench->output, OUTPUT_STDOUT, bench->pipe[0]) > 0)
+                (void)output_commit(&bench->output, OUTPUT_STDOUT, false, true);
+        (void)output_commit(&bench->output, OUTPUT_STDOUT, true, true);
+        (void)raise(SIGSTOP);
+        _exit(1);
+}
+
+static bool stopped_by(pid_t pid, int sig)
+{
+        int status;
+
+        assert(waitpid(pid, &status, 0) == pid);
+        return WIFSTOPPED(status) && WSTOPSIG(status) == sig;
+}
+
+/* A copy of all that outlives the child, what waits in the pipe included. */
+static struct bench heir_of(const struct bench *bench)
+{
+        struct bench heir = *bench;
+
+        heir.log_memory = shared(log_memory_size(BUFFER_SIZE));
+        heir.memory = shared(output_memory_size());
+        memcpy(heir.log_memory, bench->log_memory, log_memory_size(BUFFER_SIZE));
+        memcpy(heir.memory, bench->memory, output_memory_size());
+        assert(pipe2(heir.pipe, O_CLOEXEC | O_NONBLOCK) == 0);
+        assert(tee(bench->pipe[0], heir.pipe[1], 1 << 16, SPLICE_F_NONBLOCK) >= 0 ||
+               errno == EAGAIN);
+        return heir;
+}
+
+/* As if the child were dead now. */
+static void inherit(const struct bench *bench)
+{
+        struct bench heir = heir_of(bench);
+        const struct log_options options = options_of(&heir);
+
+        assert(log_adopt(&heir.log, &options) == 0);
+        heir.output = (struct output){.memory = heir.memory, .log = heir.log, .subject = worker};
+        output_adopt(&heir.output);
+        read_all(&heir, OUTPUT_STDOUT);
+        assert(output_commit(&heir.output, OUTPUT_STDOUT, true, true) == 0);
+        assert(log_ship(heir.log) == 0);
+        for (size_t i = 0; i < sizeof(printed_lines) / sizeof(*printed_lines); i++)
+                expect(&heir, printed_lines[i], "6");
+        expect_nothing(&heir);
+        log_abandon(heir.log);
+        assert(close(heir.pipe[0]) == 0 && close(heir.pipe[1]) == 0);
+        assert(munmap(heir.memory, output_memory_size()) == 0);
+        assert(munmap(heir.log_memory, log_memory_size(BUFFER_SIZE)) == 0);
+}
+
+/* Where a store made a difference. Return: how often. */
+static unsigned inherit_after_each_step(const struct bench *bench, pid_t child)
+{
+        uint64_t until = now_usec() + STEPS_USEC;
+        struct bench last = heir_of(bench);
+        unsigned inherited = 0;
+
+        do {
+                if (memcmp(last.memory, bench->memory, output_memory_size()) != 0 ||
+                    memcmp(last.log_memory, bench->log_memory, LOG_BUFFER_MIN) != 0) {
+                        inherit(bench);
+                        inherited++;
+                        memcpy(last.memory, bench->memory, output_memory_size());
+                        memcpy(last.log_memory, bench->log_memory, LOG_BUFFER_MIN);
+                }
+                assert(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) == 0);
+        } while (stopped_by(child, SIGTRAP) && now_usec() < until);
+        assert(inherited > 50 || now_usec() >= until);
+        assert(close(last.pipe[0]) == 0 && close(last.pipe[1]) == 0);
+        assert(munmap(last.memory, output_memory_size()) == 0);
+        assert(munmap(last.log_memory, log_memory_size(BUFFER_SIZE)) == 0);
+        return inherited;
+}
+
+static void test_a_kill_at_any_instruction_loses_and_doubles_nothing(void)
+{
+        struct bench bench;
+        pid_t child;
+        int status;
+
+        bench_begin(&bench);
+        for (size_t i = 0; i < sizeof(printed_lines) / sizeof(*printed_lines); i++) {
+                print(&bench, printed_lines[i]);
+                print(&bench, "\n");
+        }
+        child = fork();
+        assert(child >= 0);
+        if (child == 0)
+                capture_in_steps(&bench);
+        if (stopped_by(child, SIGSTOP)) {
+                (void)printf("%u states\n", inherit_after_each_step(&bench, child));
+                assert(kill(child, SIGKILL) == 0 && waitpid(child, &status, 0) == child);
+        } else {
+                (void)printf("not allowed to trace a process\n");
+        }
+        bench_end(&bench);
+}
+
 int main(void)
 {
         test_a_line_is_a_record_that_says_where_it_is_from();
@@ -643,5 +756,6 @@ int main(void)
         test_what_was_noted_and_told_is_not_told_again();
         test_memory_that_was_scribbled_over_does_no_harm();
         test_a_kill_at_any_instant_loses_and_doubles_nothing();
+        test_a_kill_at_any_instruction_loses_and_doubles_nothing();
         return 0;
 }
