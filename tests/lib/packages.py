@@ -22,6 +22,7 @@ set -e
 ip link set lo up
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/tree"
 mount -t proc proc "$2/tree/proc"
+mount -t devpts -o ptmxmode=666 devpts "$2/tree/dev/pts"
 mount --bind "$2/src" "$2/tree/mnt"
 exec chroot "$2/tree" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 sh -ec "$3"
 """

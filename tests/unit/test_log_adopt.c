@@ -509,9 +509,9 @@ static void step_through(struct stepping *stepping, bool full)
 
 static void step(bool full, const char *what)
 {
-        struct stepping *stepping = aligned_alloc(PAGE, sizeof(*stepping));
+        struct stepping *stepping;
 
-        assert(stepping);
+        assert(posix_memalign((void **)&stepping, PAGE, sizeof(*stepping)) == 0);
         memset(stepping, 0, sizeof(*stepping));
         stepping->child = share();
         stepping->copy = share();
