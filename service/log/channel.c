@@ -140,7 +140,7 @@ static bool gains(const struct channel *channel, bool room, uint64_t now, uint64
         if (unread < ring_unread(ring))
                 return true;
         return ring_unforgotten(ring) > ring_unread(ring) &&
-               (room || (channel->safe > 0 && now >= channel->safe_usec));
+               (room || channel->safe == 0 || now >= channel->safe_usec);
 }
 
 /*

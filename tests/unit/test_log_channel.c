@@ -120,6 +120,32 @@ static void test_what_is_unread_is_kept_and_what_is_read_goes(void)
         scene_end(&scene);
 }
 
+/* Without more to send it has not even a connection. */
+static void test_what_a_dead_process_knew_to_be_read_is_forgotten_by_its_heir(void)
+{
+        struct scene scene;
+
+        scene_begin(&scene, LOG_BUFFER_MIN);
+        for (unsigned i = 0; i < 3; i++)
+                put(&scene, i);
+        assert(ship(&scene) == 0);
+        for (unsigned i = 0; i < 3; i++)
+                expect(&scene, i, false);
+        assert(ship(&scene) == 0 && ring_unread(&scene.channel.ring) == 0);
+
+        journal_close(&scene.channel.journal);
+        channel_init(&scene.channel, NULL, "", &scene.instance);
+        scene.channel.safe = scene.channel.last_look = 0;
+        assert(ring_adopt(&scene.channel.ring) == 0 && ring_unforgotten(&scene.channel.ring) > 0);
+        for (int i = 0; i < 2; i++) {
+                assert(channel_ship(&scene.channel, false, &scene.tally) == 0);
+                scene.channel.safe_usec = scene.channel.last_look = 0;
+        }
+        assert(forgotten(&scene) == 3);
+        expect_nothing(&scene);
+        scene_end(&scene);
+}
+
 static void test_the_owner_is_told_when_to_look_again(void)
 {
         struct scene scene;
@@ -520,6 +546,7 @@ static void test_a_name_that_is_too_long_is_refused(void)
 int main(void)
 {
         test_what_is_unread_is_kept_and_what_is_read_goes();
+        test_what_a_dead_process_knew_to_be_read_is_forgotten_by_its_heir();
         test_the_owner_is_told_when_to_look_again();
         test_questions_do_not_fill_the_queue_of_a_reader_that_is_stuck_or_slow();
         test_large_records_that_are_unread_are_kept();
