@@ -53,6 +53,7 @@ LIBS         := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null)
 CORE     := $(filter-out service/main.c,$(wildcard service/*/*.c))
 UNIT     := $(wildcard tests/unit/test_*.c)
 FUZZ     := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH    := $(wildcard tests/bench/bench_*.c)
 EXAMPLES := $(wildcard packaging/examples/*.c)
 APPS     := $(wildcard tests/apps/*.c)
 TABLES   := service/config/config.def service/log/events.def service/request/access.def
@@ -62,10 +63,11 @@ BIN      := $(B)/appsrv
 WELCOME  := $(patsubst packaging/examples/%.c,$(B)/%.so,$(EXAMPLES))
 TESTAPPS := $(patsubst tests/apps/%.c,$(B)/tests/apps/%.so,$(APPS))
 UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT))
+BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH))
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system chaos test-programs asan valgrind lint headers layers format \
+.PHONY: all help run setup check unit http package system chaos bench-log test-programs asan valgrind lint headers layers format \
         format-check tidy cppcheck fuzz deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -104,9 +106,13 @@ $(B)/%.so: $(B)/packaging/examples/%.o
 $(B)/tests/apps/%.so: $(B)/tests/apps/%.o
 	$(shared_object)
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(CORE))
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -rdynamic -o $@ $^ $(LIBS)
+define program =
+$(B)/tests/$(1)/%: $(B)/tests/$(1)/%.o $(call obj,$(CORE))
+	$$(call say,LINK,$$@)
+	$$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -rdynamic -o $$@ $$^ $(LIBS)
+endef
+$(eval $(call program,unit))
+$(eval $(call program,bench))
 
 # -- generated from the tables --------------------------------------------------------------------------
 $(B)/generate: packaging/generate.c service/config/comment.h $(TABLES) $(B)/flags
@@ -154,7 +160,7 @@ check:                                  ## install what is missing, build, run e
 	@$(MAKE) --no-print-directory test-programs SAN=address,undefined
 	@tests/run
 
-test-programs: all $(UNITS) $(TESTAPPS)
+test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS)
 
 unit: $(UNITS) $(TESTAPPS)              ## the unit tests alone, without any test runner
 	@for program in $(UNITS); do $$program && echo "  PASS	$${program##*/}" || \
@@ -167,10 +173,14 @@ system: test-programs                   ## the packages in containers with real 
 	@APPSRV_BUILD=$(B) tests/run system
 chaos: test-programs                    ## 100,000 requests under faults; APPSRV_CHAOS_SEED=N repeats the draws of a run
 	@APPSRV_BUILD=$(B) APPSRV_CHAOS_REQUESTS=$(or $(APPSRV_CHAOS_REQUESTS),100000) tests/run system -k test_chaos
+bench-log:                              ## what a record costs, and records/s into journald against sd_journal_sendv()
+	@$(MAKE) --no-print-directory setup GROUPS="build test package"
+	@$(MAKE) --no-print-directory test-programs
+	@tests/bench/log.py
 
 # -- looking at the source ------------------------------------------------------------------------------
 SOURCES := $(wildcard service/*.c service/*/*.[ch] include/appsrv/*.h packaging/*.c packaging/examples/*.c \
-             tests/unit/*.[ch] tests/fuzz/*.c tests/apps/*.c)
+             tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/apps/*.c)
 HEADERS := $(wildcard include/appsrv/*.h service/*/*.h)
 
 lint: headers layers format-check tidy cppcheck ## what a machine can say about the style
