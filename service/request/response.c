@@ -233,6 +233,7 @@ void response_error(struct response *response, struct arena *arena, int status, 
 
         (void)response_set_header(response, arena, "Content-Type", "text/plain; charset=utf-8");
         if (status == 405) /* RFC 9110 15.5.6: the answer names what is allowed */
-                (void)response_set_header(response, arena, "Allow",
-                                          "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+                (void)response_set_header(response, arena, "Allow", RESPONSE_METHODS);
+        if (status == 503) /* 15.6.4; what is full now is not for long */
+                (void)response_set_header(response, arena, "Retry-After", "1");
 }

@@ -20,6 +20,9 @@
  */
 #define RESPONSE_HEAD_MAX 8192
 
+/* The methods of HTTP itself; an application may know others. */
+#define RESPONSE_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
 struct response {
         int status; /* 0: not answered */
         struct header *headers;

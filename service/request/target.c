@@ -190,7 +190,7 @@ struct verdict target_parse(struct request *request, struct arena *arena)
         struct verdict verdict = check_bytes(request->target, request->target_size);
 
         if (verdict.status == 0 && strcmp(request->method, "CONNECT") == 0)
-                verdict = refused(405, "CONNECT is not offered");
+                verdict = refused(501, "CONNECT is not implemented");
         if (verdict.status == 0)
                 verdict = strcmp(request->target, "*") == 0 ? whole_server(request, &split)
                                                             : split_target(request, &split);

@@ -17,7 +17,7 @@
  * from the absolute form, else from the Host header. "*" is accepted for OPTIONS only and gives the
  * path "*".
  * Return: the verdict: 400 for a malformed escape, %00, a fragment, control or non-ASCII bytes, a
- * path that leaves the root, or an absolute form that is not http(s) with a valid authority; 405
+ * path that leaves the root, or an absolute form that is not http(s) with a valid authority; 501
  * for CONNECT, whose target is no path; 500 when there is no memory. On refusal path, query and
  * host may be unset.
  */

@@ -97,7 +97,7 @@ static struct verdict check_method_allowed(const struct head *head)
         const struct request *request = head->request;
 
         if (strcmp(request->method, "CONNECT") == 0)
-                return refused(405, "CONNECT is not offered");
+                return refused(501, "CONNECT is not implemented");
         if (strcmp(request->method, "TRACE") == 0)
                 return refused(405, "TRACE is not offered");
         return ACCEPTED;

@@ -37,10 +37,10 @@ struct framing {
  *
  * Return: the verdict. 400: malformed version, method, name or value; Host missing, double or
  * malformed (RFC 9112 3.2); Content-Length double or malformed (RFC 9112 6.3); Transfer-Encoding
- * with Content-Length, in HTTP/1.0, double, or without a single final chunked. 405: CONNECT and
- * TRACE. 413: a body announced too large. 414: request line, 431: headers too long or too many.
- * 417: unknown expectation. 501: a method that is in lower case or overlong, a transfer coding
- * beside chunked. 505: another major version.
+ * with Content-Length, in HTTP/1.0, double, or without a single final chunked. 405: TRACE. 413: a
+ * body announced too large. 414: request line, 431: headers too long or too many. 417: unknown
+ * expectation. 501: CONNECT, a method that is in lower case or overlong, a transfer coding beside
+ * chunked. 505: another major version.
  */
 struct verdict validate_head(const struct request *request, const struct head_limits *limits,
                              struct framing *framing);

@@ -52,9 +52,15 @@ static bool ahead(const struct acceptor *acceptor)
         return least != UINT32_MAX && connections(acceptor) > least + slack;
 }
 
+/* A hung sibling with room keeps the others from refusing anybody; the master ends it soon. */
 static bool full(const struct acceptor *acceptor)
 {
-        return connections(acceptor) >= acceptor->options.limit;
+        unsigned n = connections(acceptor), limit = acceptor->options.limit;
+
+        if (n < limit)
+                return false;
+        return n >= limit + acceptor->options.surplus ||
+               board_least_connections(acceptor->options.board) < limit;
 }
 
 static void pause_for(struct acceptor *acceptor, uint64_t usec)

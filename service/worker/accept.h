@@ -28,7 +28,9 @@ struct acceptor_options {
                 *slot; /* own; its number of connections is kept up by whoever counts them */
         const int *listeners;
         size_t n_listeners;
-        unsigned limit; /* no more connections than this are taken */
+        unsigned limit;   /* more connections are not taken while a sibling has room */
+        unsigned surplus; /* beyond it: to tell clients, rather than let them wait, that all are
+                             full */
         /* Gets each new connection and owns its descriptor from then on. */
         void (*connected)(void *data, int fd, const struct sockaddr *address, socklen_t size);
         void *data;

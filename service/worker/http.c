@@ -3,89 +3,30 @@
  * thread. */
 #include "worker/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/tcp.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "worker/connection.h"
+#include "worker/http_head.h"
+#include "worker/unseen.h"
 
 /* Request line, headers and response head of a connection live in this pool, which is cleared for
  * each request: 128 KiB cost 25 to 35 % of the requests a second (measured). */
 #define CONNECTION_POOL_SIZE 32768
 
-/* How long a draining worker waits for the first request of a connection: the retransmission of a
- * lost first segment comes after 1 s (RFC 6298, 2.1), so 2 s see it. */
-#define DRAIN_FRESH_USEC (2 * USEC_PER_SEC)
-
-/* A connection that had an answer this recently is between two requests rather than idle: a
- * draining worker still takes the next one, so that a busy client finds no connection closed in its
- * hands. */
-#define DRAIN_BETWEEN_USEC (500 * USEC_PER_MSEC)
-
-/* The kernel counts the end of the client's stream as a received byte. */
-#define FIN_SIZE 1
-
-/* CLOCK_MONOTONIC_COARSE is behind by up to a tick: 10 ms at CONFIG_HZ=100. */
-#define COARSE_CLOCK_USEC (20 * USEC_PER_MSEC)
-
-/* Refusals of libmicrohttpd itself whose connection has not been seen to end yet. */
-#define REFUSALS_MAX 64
-
-/* States of a TCP connection as TCP_INFO has them; <netinet/tcp.h>, which names them, and
- * <linux/tcp.h>, which has all of struct tcp_info, exclude each other. */
-enum {
-        STATE_CLOSE = 7,
-        STATE_CLOSE_WAIT = 8,
-        STATE_LAST_ACK = 9,
-};
-
-struct connection {
-        struct connection *next;
-        struct connection **link; /* what points to this one */
-        struct http *http;
-        int fd;
-        struct transaction *transaction; /* the request that is not over; NULL: idle */
-        uint64_t deadline;               /* when the head must be complete; USEC_NEVER behind it */
-        uint64_t answered; /* when the last request was over; at first, when it began */
-        uint64_t received; /* bytes of complete requests */
-        bool served;       /* had a request before */
-        bool expired;      /* ended by a deadline of ours */
-        char peer[REQUEST_PEER_MAX];
-};
-
 struct http {
         struct service *service;
         struct MHD_Daemon *daemon;
-        struct connection *connections;
-        unsigned n_connections;
-        unsigned refusals[REFUSALS_MAX]; /* statuses, oldest first */
-        size_t n_refusals;
-        bool draining;
+        struct connections connections;
+        struct refusals refusals;
+        bool scans_heads; /* libmicrohttpd does not show all that is wrong with one */
 };
 
 /* -- connections -- */
-
-static void format_peer(const struct sockaddr *address, char text[static REQUEST_PEER_MAX])
-{
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-        const char *written = NULL;
-
-        if (address->sa_family == AF_INET)
-                written = inet_ntop(AF_INET, &v4->sin_addr, text, REQUEST_PEER_MAX);
-        else if (address->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-                written = inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text, REQUEST_PEER_MAX);
-        else if (address->sa_family == AF_INET6)
-                written = inet_ntop(AF_INET6, &v6->sin6_addr, text, REQUEST_PEER_MAX);
-        if (!written)
-                (void)snprintf(text, REQUEST_PEER_MAX, "unix");
-}
 
 static struct connection *connection_of(struct MHD_Connection *mhd)
 {
@@ -95,148 +36,18 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
         return info ? info->socket_context : NULL;
 }
 
-static void publish(const struct http *http)
-{
-        atomic_store_explicit(&http->service->slot->connections, http->n_connections,
-                              memory_order_relaxed);
-}
-
 /* From 1.0 on, what MHD_get_connection_info() returns is overwritten by its next call. */
-static bool ask_library(struct connection *connection, struct MHD_Connection *mhd)
+static struct connection *new_connection(struct http *http, struct MHD_Connection *mhd)
 {
         const union MHD_ConnectionInfo *info;
+        int fd;
 
         info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
         if (!info)
-                return false;
-        connection->fd = info->connect_fd;
-        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        if (!info)
-                return false;
-        format_peer(info->client_addr, connection->peer);
-        return true;
-}
-
-static struct connection *connection_new(struct http *http, struct MHD_Connection *mhd)
-{
-        struct connection *connection = calloc(1, sizeof(*connection));
-
-        if (!connection || !ask_library(connection, mhd)) {
-                free(connection);
                 return NULL;
-        }
-        connection->http = http;
-        connection->answered = now_usec();
-        connection->deadline = connection->answered + http->service->config->http_header_timeout;
-
-        connection->next = http->connections;
-        connection->link = &http->connections;
-        if (connection->next)
-                connection->next->link = &connection->next;
-        http->connections = connection;
-        http->n_connections++;
-        return connection;
-}
-
-static void connection_free(struct connection *connection)
-{
-        *connection->link = connection->next;
-        if (connection->next)
-                connection->next->link = connection->link;
-        connection->http->n_connections--;
-        free(connection);
-}
-
-/* What the kernel knows of a connection; all zero for a unix socket. */
-static struct tcp_info tcp_info_of(const struct connection *connection)
-{
-        struct tcp_info info = {0};
-        socklen_t size = sizeof(info);
-
-        (void)getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-        return info;
-}
-
-/* The oldest refusal of libmicrohttpd's own; 0: none. */
-static unsigned take_refusal(struct http *http)
-{
-        unsigned status;
-
-        if (http->n_refusals == 0)
-                return 0;
-        status = http->refusals[0];
-        http->n_refusals--;
-        memmove(http->refusals, http->refusals + 1, http->n_refusals * sizeof(http->refusals[0]));
-        return status;
-}
-
-static const char *refusal_reason(unsigned status)
-{
-        switch (status) {
-        case MHD_HTTP_URI_TOO_LONG:
-                return "request line too long";
-        case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE:
-                return "headers too large";
-        case MHD_HTTP_CONTENT_TOO_LARGE:
-                return "body too large";
-        case MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED:
-                return "HTTP version not supported";
-        default:
-                return "malformed request";
-        }
-}
-
-/* A request that ended before libmicrohttpd told of it: its record has no method and no target. */
-static void record_unseen(struct connection *connection, unsigned status, enum outcome outcome)
-{
-        struct transaction *transaction =
-                transaction_new(connection->http->service, NULL, connection->peer);
-
-        if (!transaction)
-                return;
-        transaction->request.started_usec = connection->answered;
-        if (outcome == OUTCOME_REJECTED)
-                transaction_refuse(transaction, (int)status, refusal_reason(status), true);
-        transaction_end(transaction, outcome);
-}
-
-/* How a connection ended that brought the beginning of a request and no more. */
-static enum outcome outcome_of_beginning(const struct connection *connection,
-                                         const struct tcp_info *info)
-{
-        uint64_t keepalive = connection->http->service->config->http_keepalive;
-
-        /* By our deadline, or by libmicrohttpd's, whose clock is a coarse one. */
-        if (connection->expired ||
-            now_usec() + COARSE_CLOCK_USEC >= connection->answered + keepalive)
-                return OUTCOME_TIMEOUT;
-        switch (info->tcpi_state) {
-        case STATE_CLOSE:
-        case STATE_CLOSE_WAIT:
-        case STATE_LAST_ACK:
-                return OUTCOME_CLIENT_ABORT; /* the client closed, or was faster after we did */
-        default:
-                return OUTCOME_REJECTED; /* libmicrohttpd closes without an answer on some lines */
-        }
-}
-
-/*
- * The connection is over. Was there a request that no callback has seen? Either libmicrohttpd
- * answered it itself, or the connection ended within the first head. Of a later head's beginning
- * nothing is known: what came before cannot be counted to the byte (chunked bodies, empty lines
- * between requests).
- */
-static void record_rest(struct connection *connection)
-{
-        struct http *http = connection->http;
-        const struct tcp_info info = tcp_info_of(connection);
-        uint64_t received = info.tcpi_bytes_received;
-
-        if (http->n_refusals > 0 && (received == 0 || received > connection->received + FIN_SIZE))
-                record_unseen(connection, take_refusal(http), OUTCOME_REJECTED);
-        else if (!connection->served && received > FIN_SIZE)
-                record_unseen(connection, MHD_HTTP_BAD_REQUEST,
-                              outcome_of_beginning(connection, &info));
+        fd = info->connect_fd;
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        return info ? connection_new(&http->connections, fd, info->client_addr) : NULL;
 }
 
 static void on_connection(void *data, struct MHD_Connection *mhd, void **context,
@@ -246,13 +57,12 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
         struct connection *connection = *context;
 
         if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-                *context = connection_new(http, mhd);
+                *context = new_connection(http, mhd);
         } else if (connection) {
-                record_rest(connection);
+                unseen_record(http->service, connection, &http->refusals);
                 connection_free(connection);
                 *context = NULL;
         }
-        publish(http);
 }
 
 /* -- requests -- */
@@ -271,9 +81,8 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
                 return NULL;
         transaction->connection = mhd;
         connection->transaction = transaction;
-        if (connection->served)
-                connection->deadline = transaction->request.started_usec +
-                                       http->service->config->http_header_timeout;
+        if (connection->stage == CONNECTION_IDLE)
+                connection_enter(connection, CONNECTION_HEAD);
         return transaction;
 }
 
@@ -330,7 +139,7 @@ static bool add_headers(struct MHD_Response *mhd, const struct transaction *tran
  * read as a request. */
 static bool must_close(const struct http *http, const struct transaction *transaction)
 {
-        return transaction->response.close || http->draining ||
+        return transaction->response.close || http->connections.draining ||
                (transaction->framing.chunked && MHD_VERSION < 0x01000000);
 }
 
@@ -346,6 +155,7 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
         enum MHD_Result queued = MHD_NO;
 
         transaction_answer(transaction);
+        connection_enter(connection_of(mhd), CONNECTION_SENDING);
         /* PERSISTENT: the body lives in the transaction, which ends after the response has been
          * sent. */
         reply = MHD_create_response_from_buffer(response->body_size, body.buffer,
@@ -358,18 +168,43 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
         return queued;
 }
 
+/* What the fields of the head do not show. */
+static struct verdict judge_head(const struct http *http, const struct connection *connection,
+                                 const char *url)
+{
+        const struct request *request = &connection->transaction->request;
+        const struct raw_head head = {
+                .method = request->method,
+                .url = url,
+                .version = request->version,
+                .target_size = request->target_size,
+                .size = request->head_size,
+        };
+        const char *flaw = http->scans_heads ? raw_head_flaw(&head) : NULL;
+
+        if (flaw)
+                return (struct verdict){.status = 400, .reason = flaw};
+        if (connection->surplus)
+                return (struct verdict){.status = 503, .reason = "too many connections"};
+        return (struct verdict){0};
+}
+
 /* First call: the head is complete. A response that is queued here ends the connection without
  * reading the body. */
-static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd,
-                               struct transaction *transaction, const char *method,
-                               const char *version)
+static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version)
 {
-        connection_of(mhd)->deadline = USEC_NEVER;
+        struct connection *connection = connection_of(mhd);
+        struct transaction *transaction = connection->transaction;
+
+        connection_enter(connection, CONNECTION_BODY);
         transaction->request.method = method;
         transaction->request.version = version;
         if (!take_headers(transaction, mhd))
                 return MHD_NO;
-        return transaction_head(transaction) ? MHD_YES : answer(http, mhd, transaction);
+        return transaction_head(transaction, judge_head(http, connection, url))
+                       ? MHD_YES
+                       : answer(http, mhd, transaction);
 }
 
 static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const char *url,
@@ -379,16 +214,17 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
         struct transaction *transaction = *context;
         size_t size = *upload_size;
 
-        (void)url;
         if (!transaction)
                 return MHD_NO;
         if (transaction->phase == TRANSACTION_HEAD)
-                return on_head(data, mhd, transaction, method, version);
+                return on_head(data, mhd, url, method, version);
         if (size > 0) {
                 *upload_size = 0;
+                connection_received(connection_of(mhd), size);
                 return transaction_body(transaction, upload, size) ? MHD_YES : MHD_NO;
         }
         if (transaction->phase == TRANSACTION_BODY && transaction_complete(transaction)) {
+                connection_enter(connection_of(mhd), CONNECTION_WORKING);
                 (void)MHD_suspend_connection(mhd);
                 return MHD_YES;
         }
@@ -400,7 +236,7 @@ static enum outcome outcome_of(const struct connection *connection,
 {
         if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
                 return OUTCOME_OK;
-        if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || connection->expired)
+        if (connection->expired)
                 return OUTCOME_TIMEOUT;
         if (code == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
                 return OUTCOME_SHUTDOWN;
@@ -419,18 +255,12 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
         if (!transaction)
                 return;
         outcome = outcome_of(connection, code);
-        if (transaction->phase == TRANSACTION_HEAD && http->n_refusals > 0) {
-                unsigned status = take_refusal(http);
-
-                transaction_refuse(transaction, (int)status, refusal_reason(status), true);
+        if (transaction->phase == TRANSACTION_HEAD && refusals_settle(&http->refusals, transaction))
                 outcome = OUTCOME_OK;
-        }
         connection->received += transaction->request.head_size + transaction->request.body_size;
         connection->served = true;
-        connection->answered = now_usec();
-        connection->deadline = connection->answered + http->service->config->http_keepalive +
-                               http->service->config->http_header_timeout;
         connection->transaction = NULL;
+        connection_enter(connection, CONNECTION_IDLE);
         transaction_end(transaction, outcome);
         *context = NULL;
 }
@@ -447,8 +277,8 @@ static void on_message(void *data, const char *format, va_list arguments)
         static const char refusal[] = "Error processing request (HTTP response code is %u";
         struct http *http = data;
 
-        if (strncmp(format, refusal, sizeof(refusal) - 1) == 0 && http->n_refusals < REFUSALS_MAX)
-                http->refusals[http->n_refusals++] = va_arg(arguments, unsigned);
+        if (strncmp(format, refusal, sizeof(refusal) - 1) == 0)
+                refusals_add(&http->refusals, va_arg(arguments, unsigned));
 }
 
 /* Escapes are decoded once, by target_parse(): the library's own decoder ends a path at %00. */
@@ -457,6 +287,13 @@ static size_t leave_escaped(void *data, struct MHD_Connection *mhd, char *text)
         (void)data;
         (void)mhd;
         return strlen(text);
+}
+
+/* Refuses bare LF, folded lines and white space around names, as RFC 9112 demands of a server.
+ * Below 1.0 the option does little but answer some requests with nothing. */
+static int strictness(void)
+{
+        return strncmp(MHD_get_version(), "0.", 2) == 0 ? 0 : 1;
 }
 
 static struct MHD_Daemon *start_daemon(struct http *http)
@@ -469,14 +306,8 @@ static struct MHD_Daemon *start_daemon(struct http *http)
                 {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, http},
                 {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL_SIZE, NULL},
                 {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)http_connections_max(config), NULL},
-                {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)(config->http_keepalive / USEC_PER_SEC),
-                 NULL},
                 {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
-#if MHD_VERSION >= 0x00097701
-                /* Refuses bare LF, folded lines and white space around names, as RFC 9112 demands
-                   of a server. */
-                {MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL},
-#endif
+                {MHD_OPTION_STRICT_FOR_CLIENT, strictness(), NULL},
                 {MHD_OPTION_END, 0, NULL},
         };
 
@@ -491,11 +322,16 @@ static struct MHD_Daemon *start_daemon(struct http *http)
 int http_new(struct http **ret, struct service *service)
 {
         struct http *http;
+        int r = raw_head_test();
 
+        if (r < 0)
+                return r;
         http = calloc(1, sizeof(*http));
         if (!http)
                 return -ENOMEM;
+        http->scans_heads = raw_head_wanted();
         http->service = service;
+        connections_init(&http->connections, service->config, service->slot);
         http->daemon = start_daemon(http);
         if (!http->daemon) {
                 free(http);
@@ -549,51 +385,29 @@ uint64_t http_timeout_usec(struct http *http)
 
 unsigned http_connections(const struct http *http)
 {
-        return http->n_connections;
+        return http->connections.n;
 }
 
 /* -- deadlines and the end -- */
 
-static void expire(struct connection *connection)
-{
-        connection->expired = true;
-        connection->deadline = USEC_NEVER;
-        (void)shutdown(connection->fd, SHUT_RDWR);
-}
-
-/* libmicrohttpd reads what is queued first, then sees the end of the stream and closes. */
-static void end_idle(const struct connection *connection)
-{
-        (void)shutdown(connection->fd, SHUT_RD);
-}
-
-static bool idle(const struct connection *connection, uint64_t now)
-{
-        uint64_t patience = connection->served ? DRAIN_BETWEEN_USEC : DRAIN_FRESH_USEC;
-
-        return !connection->transaction && now >= connection->answered + patience;
-}
-
 void http_check_deadlines(struct http *http, uint64_t now)
 {
-        for (struct connection *connection = http->connections; connection;
-             connection = connection->next) {
-                if (connection->deadline <= now)
-                        expire(connection);
-                else if (http->draining && idle(connection, now))
-                        end_idle(connection);
-        }
+        connections_check(&http->connections, now);
 }
 
-void http_drain(struct http *http, uint64_t now)
+uint64_t http_wake_usec(const struct http *http)
 {
-        http->draining = true;
-        http_check_deadlines(http, now);
+        return connections_wake_usec(&http->connections);
+}
+
+void http_drain(struct http *http)
+{
+        http->connections.draining = true;
 }
 
 void http_give_up(const struct http *http)
 {
-        for (const struct connection *connection = http->connections; connection;
+        for (const struct connection *connection = http->connections.first; connection;
              connection = connection->next)
                 transaction_give_up(connection->transaction);
 }

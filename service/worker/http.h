@@ -13,7 +13,7 @@
 
 #include "worker/transaction.h"
 
-/* Beyond what the accept gate lets in, so that libmicrohttpd's own limit is never met. */
+/* Connections beyond worker_connections, whose first request is answered with 503. */
 #define HTTP_CONNECTIONS_BESIDE 16
 
 struct http;
@@ -23,7 +23,8 @@ struct http;
  * @ret:     ended with http_free(), untouched on failure
  * @service: borrowed, must outlive the engine
  *
- * Return: 0, -ENOMEM when libmicrohttpd cannot be started.
+ * Return: 0, -ENOMEM when libmicrohttpd cannot be started, -EPROTO when it does not work as this
+ * file must rely on.
  */
 int http_new(struct http **ret, struct service *service);
 
@@ -49,13 +50,12 @@ void http_turn(struct http *http);
 /** http_timeout_usec() - how long http_turn() may wait for its next call if nothing happens. */
 uint64_t http_timeout_usec(struct http *http);
 
-/**
- * http_check_deadlines() - end the connections whose time is up, and, while draining, those that
- * are idle
- *
- * To be called about once a second, while draining ten times a second.
- */
+/** http_check_deadlines() - end the connections whose time is up, and, while draining, those that
+ * are idle. */
 void http_check_deadlines(struct http *http, uint64_t now);
+
+/** http_wake_usec() - when http_check_deadlines() may have something to do; USEC_NEVER. */
+uint64_t http_wake_usec(const struct http *http);
 
 /** http_connections() - how many there are. */
 unsigned http_connections(const struct http *http);
@@ -67,7 +67,7 @@ unsigned http_connections(const struct http *http);
  * accepted and has not brought its first request yet, or that had an answer a moment ago, is waited
  * for a little: its client's request may be on the way, and nobody else will read it.
  */
-void http_drain(struct http *http, uint64_t now);
+void http_drain(struct http *http);
 
 /** http_give_up() - write the access records of all requests that are not over (OUTCOME=shutdown);
  * only _exit() may follow. */

@@ -76,14 +76,15 @@ static bool has_body(const struct framing *framing)
         return framing->chunked || framing->content_length > 0;
 }
 
-bool transaction_head(struct transaction *transaction)
+bool transaction_head(struct transaction *transaction, struct verdict seen)
 {
         struct request *request = &transaction->request;
         struct service *service = transaction->service;
-        struct verdict verdict;
+        struct verdict verdict = seen;
 
         flight_describe(transaction->flight, request->method, request->version, NULL);
-        verdict = validate_head(request, &service->limits, &transaction->framing);
+        if (verdict.status == 0)
+                verdict = validate_head(request, &service->limits, &transaction->framing);
         if (verdict.status == 0)
                 verdict = target_parse(request, &transaction->arena);
         if (verdict.status != 0) {
@@ -92,7 +93,8 @@ bool transaction_head(struct transaction *transaction)
         }
 
         transaction->phase = TRANSACTION_BODY;
-        transaction->app = route_find(service->config, request->path, request->path_size);
+        if (strcmp(request->path, "*") != 0)
+                transaction->app = route_find(service->config, request->path, request->path_size);
         if (transaction->app >= 0)
                 flight_describe(transaction->flight, request->method, request->version,
                                 app_name(service->apps[transaction->app]));
@@ -154,6 +156,16 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
         return true;
 }
 
+/* "OPTIONS *" asks the server itself (RFC 9110 9.3.7). */
+static void describe_server(struct transaction *transaction)
+{
+        struct response *response = &transaction->response;
+
+        transaction->phase = TRANSACTION_ANSWERED;
+        response->status = 200;
+        (void)response_set_header(response, &transaction->arena, "Allow", RESPONSE_METHODS);
+}
+
 bool transaction_complete(struct transaction *transaction)
 {
         struct service *service = transaction->service;
@@ -161,6 +173,10 @@ bool transaction_complete(struct transaction *transaction)
         transaction->request.body = transaction->body ? transaction->body : "";
         if (transaction->body_dropped > 0) {
                 transaction_refuse(transaction, 413, "body too large", true);
+                return false;
+        }
+        if (strcmp(transaction->request.path, "*") == 0) {
+                describe_server(transaction);
                 return false;
         }
         if (transaction->app < 0) {

@@ -75,11 +75,12 @@ struct transaction *transaction_new(struct service *service, const char *target,
 /**
  * transaction_head() - the head is complete: request.method, .version, .headers and .head_size are
  * set
+ * @seen: what there is against it that the request does not show; status 0: nothing
  *
  * Return: whether to go on with the body; else the response is complete and the connection ends
  * with it.
  */
-bool transaction_head(struct transaction *transaction);
+bool transaction_head(struct transaction *transaction, struct verdict seen);
 
 /**
  * transaction_body() - a piece of the body

@@ -41,10 +41,6 @@
 #define SPIN_TURNS_MAX 50
 #define SPIN_PAUSE     (5 * USEC_PER_MSEC)
 
-/* How often the deadlines of connections are looked at. */
-#define CHECK_USEC       USEC_PER_SEC
-#define CHECK_DRAIN_USEC (100 * USEC_PER_MSEC)
-
 /* How long the last records may take to reach the journal. */
 #define LAST_RECORDS_USEC (500 * USEC_PER_MSEC)
 
@@ -66,9 +62,8 @@ struct worker {
         struct watch on_log_wake;
         struct watch on_log_output;
         uint64_t next_beat;
-        uint64_t next_check; /* of deadlines */
-        uint64_t log_wake;   /* of what was sent and is not in safety yet */
-        uint64_t drain_end;  /* USEC_NEVER: not draining */
+        uint64_t log_wake;  /* of what was sent and is not in safety yet */
+        uint64_t drain_end; /* USEC_NEVER: not draining */
         unsigned idle_turns;
 };
 
@@ -264,8 +259,7 @@ static void drain(struct worker *worker)
         atomic_store_explicit(&worker->service.slot->accepting, 0, memory_order_relaxed);
         acceptor_free(worker->acceptor);
         worker->acceptor = NULL;
-        http_drain(worker->http, now);
-        worker->next_check = now + CHECK_DRAIN_USEC;
+        http_drain(worker->http);
         worker->next_beat = now; /* tells the master */
 }
 
@@ -308,6 +302,7 @@ static int start_accepting(struct worker *worker)
                 .listeners = worker->options->listeners,
                 .n_listeners = worker->options->n_listeners,
                 .limit = worker->config->http_worker_connections,
+                .surplus = HTTP_CONNECTIONS_BESIDE,
                 .connected = on_connected,
                 .data = worker,
         };
@@ -339,6 +334,9 @@ static int set_up(struct worker *worker)
         r = start_service(worker);
         if (r == 0)
                 r = http_new(&worker->http, &worker->service);
+        if (r == -EPROTO)
+                (void)notify_send(worker->notify, "STATUS=this libmicrohttpd cannot be trusted: "
+                                                  "its buffer is not as it should be");
         if (r == 0)
                 r = watch_all(worker);
         if (r == 0)
@@ -384,14 +382,6 @@ static void beat(struct worker *worker, uint64_t now)
                                     : worker->config->server_watchdog / BEATS_PER_WATCHDOG);
 }
 
-static void check_deadlines(struct worker *worker, uint64_t now)
-{
-        if (now < worker->next_check)
-                return;
-        worker->next_check = now + (worker->acceptor ? CHECK_USEC : CHECK_DRAIN_USEC);
-        http_check_deadlines(worker->http, now);
-}
-
 static uint64_t earliest(uint64_t a, uint64_t b)
 {
         return a < b ? a : b;
@@ -400,7 +390,7 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 static uint64_t wait_usec(struct worker *worker, uint64_t now)
 {
         uint64_t library = http_timeout_usec(worker->http);
-        uint64_t wake = earliest(worker->next_beat, worker->next_check);
+        uint64_t wake = earliest(worker->next_beat, http_wake_usec(worker->http));
 
         wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
         if (worker->acceptor)
@@ -434,7 +424,7 @@ static int serve(struct worker *worker)
                 http_turn(worker->http);
                 if (worker->acceptor)
                         acceptor_turn(worker->acceptor, now);
-                check_deadlines(worker, now);
+                http_check_deadlines(worker->http, now);
                 ship_records(worker);
                 beat(worker, now);
         }

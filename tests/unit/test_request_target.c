@@ -141,7 +141,7 @@ static void test_asterisk_is_for_options_and_authority_for_nobody(void)
         assert(strcmp(request.path, "*") == 0 && request.path_size == 1);
         expect_refusal("*");
         expect_refusal("*/a");
-        (void)parsed("CONNECT", "x.example:443", 405);
+        (void)parsed("CONNECT", "x.example:443", 501);
 }
 
 static void expect_argument(const char *query, const char *name, const char *value)

@@ -103,7 +103,7 @@ static void test_method_is_an_upper_case_token(void)
         assert(status_of_method("GeT") == 501);
         assert(status_of_method("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF") == 0);
         assert(status_of_method("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG") == 501);
-        assert(status_of_method("CONNECT") == 405);
+        assert(status_of_method("CONNECT") == 501);
         assert(status_of_method("TRACE") == 405);
 }
 

@@ -89,7 +89,7 @@ static void test_refused_head_is_answered_at_once_and_closes(void)
         struct bench bench = bench_new();
         struct transaction *transaction = begin(&bench, "GET", "/", NULL, 0);
 
-        assert(!transaction_head(transaction));
+        assert(!transaction_head(transaction, (struct verdict){0}));
         assert(transaction->response.status == 400 && transaction->response.close);
         check_record(&bench, transaction, OUTCOME_OK, "400", "rejected");
         bench_end(&bench);
@@ -101,13 +101,13 @@ static void test_unknown_path_keeps_the_connection_unless_a_body_follows(void)
         struct header headers[] = {header("Host", "a"), header("Content-Length", "5")};
         struct transaction *transaction = begin(&bench, "GET", "/nowhere", headers, 1);
 
-        assert(transaction_head(transaction));
+        assert(transaction_head(transaction, (struct verdict){0}));
         assert(!transaction_complete(transaction));
         assert(transaction->response.status == 404 && !transaction->response.close);
         check_record(&bench, transaction, OUTCOME_OK, "404", "ok");
 
         transaction = begin(&bench, "POST", "/nowhere", headers, 2);
-        assert(!transaction_head(transaction));
+        assert(!transaction_head(transaction, (struct verdict){0}));
         assert(transaction->response.status == 404 && transaction->response.close);
         check_record(&bench, transaction, OUTCOME_OK, "404", "rejected");
         bench_end(&bench);

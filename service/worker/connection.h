@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Connections: who is connected, what he is doing, and how long he may take for it.
+ *
+ * Every deadline is absolute: a client that moves a byte now and then does not put it off. Only for
+ * bodies and responses does what was moved count, at a minimum rate. Knows nothing of
+ * libmicrohttpd. Loop thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "board/board.h"
+#include "config/config.h"
+#include "request/request.h"
+
+struct transaction;
+
+enum connection_stage {
+        CONNECTION_HEAD,    /* a head is on its way, or the first one is waited for */
+        CONNECTION_BODY,    /* its body is */
+        CONNECTION_WORKING, /* the application has it; how long is not the client's doing */
+        CONNECTION_SENDING, /* the response is on its way */
+        CONNECTION_IDLE,    /* between two requests */
+};
+
+struct connection {
+        struct connection *next;
+        struct connection **link; /* what points to this one */
+        struct connections *all;
+        int fd; /* borrowed */
+        enum connection_stage stage;
+        uint64_t since;    /* when the stage began */
+        uint64_t deadline; /* when it is looked at whether it has taken too long; USEC_NEVER */
+        uint64_t arrived;  /* bytes of the body so far */
+        bool looked;       /* the next one is known: */
+        uint64_t base;     /* bytes that were received or acknowledged near the stage's beginning */
+        struct transaction *transaction; /* the request that is not over; NULL: none */
+        uint64_t received;               /* bytes of complete requests */
+        bool served;                     /* had a request before */
+        bool surplus;                    /* beyond the limit: to be told so */
+        bool expired;                    /* ended by a deadline */
+        char peer[REQUEST_PEER_MAX];
+};
+
+/* All of one worker. */
+struct connections {
+        const struct config *config;
+        struct board_slot *slot; /* the number of connections is published there */
+        struct connection *first;
+        unsigned n;
+        uint64_t earliest; /* no deadline is before it */
+        uint64_t checked;  /* when all deadlines were looked at */
+        bool draining;
+};
+
+/** connections_init() - none yet. What is given is borrowed. */
+void connections_init(struct connections *connections, const struct config *config,
+                      struct board_slot *slot);
+
+/**
+ * connection_new() - a client has connected; his first head is waited for
+ *
+ * Return: the connection, ended with connection_free(); NULL when there is no memory.
+ */
+struct connection *connection_new(struct connections *connections, int fd,
+                                  const struct sockaddr *address);
+
+/** connection_free() - the connection is over. */
+void connection_free(struct connection *connection);
+
+/** connection_enter() - begin a stage, and its time. */
+void connection_enter(struct connection *connection, enum connection_stage stage);
+
+/** connection_received() - so much more of a body is there. */
+void connection_received(struct connection *connection, size_t size);
+
+/** connections_check() - end those whose time is up, and, while draining, those that are idle. */
+void connections_check(struct connections *connections, uint64_t now);
+
+/** connections_wake_usec() - when connections_check() may have something to do. */
+uint64_t connections_wake_usec(const struct connections *connections);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the kernel knows of a connection. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* All zero for a socket that is not TCP's. */
+struct socket_facts {
+        uint64_t received;     /* bytes that the client sent so far; the end of his stream is one */
+        uint64_t acknowledged; /* bytes that he has taken */
+        bool closed;           /* he has closed, or was faster after we did */
+};
+
+/** socket_facts() - ask; costs a system call that locks the socket. */
+struct socket_facts socket_facts(int fd);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests that no callback has seen to their end: libmicrohttpd refuses some heads itself, and a
+ * connection may end within one. Each gets its record all the same. Loop thread.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "worker/connection.h"
+#include "worker/transaction.h"
+
+/* Refusals of libmicrohttpd itself whose request or connection has not been seen to end yet. */
+#define REFUSALS_MAX 64
+
+struct refusals {
+        unsigned statuses[REFUSALS_MAX]; /* oldest first */
+        size_t n;
+};
+
+/** refusals_add() - libmicrohttpd has answered a request with @status itself. */
+void refusals_add(struct refusals *refusals, unsigned status);
+
+/** refusals_settle() - the oldest refusal, if there is one, was that of this transaction. Return:
+ * whether there was one. */
+bool refusals_settle(struct refusals *refusals, struct transaction *transaction);
+
+/**
+ * unseen_record() - the connection is over: write the record of a request on it that was not seen
+ *
+ * Of a later head's beginning nothing is known: what came before cannot be counted to the byte
+ * (chunked bodies, empty lines between requests).
+ */
+void unseen_record(struct service *service, const struct connection *connection,
+                   struct refusals *refusals);

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How long a client may take: no trickle stretches a deadline, nobody who is fast enough is cut."""
+import contextlib
+import socket
+import time
+
+import pytest
+
+from lib.wait import wait_until
+
+ONE = "[server]\nworkers = 1\nthreads = 2\n[http]\n"
+# a deadline of 1 s, with what a busy machine adds
+CUT = 2.5
+EVERY = 0.1
+
+
+def drip(connection, piece, seconds):
+    """Sends a piece every now and then; returns after how many seconds the server had closed, or None."""
+    began = time.monotonic()
+    connection.socket.settimeout(EVERY)
+    while time.monotonic() < began + seconds:
+        with contextlib.suppress(TimeoutError):
+            try:
+                if not connection.socket.recv(65536):
+                    return time.monotonic() - began
+            except ConnectionError:
+                return time.monotonic() - began
+        with contextlib.suppress(ConnectionError):
+            connection.send(piece)
+    return None
+
+
+def test_head_byte_by_byte_is_cut(start):
+    with start(ONE + "header_timeout = 1s\n") as server, server.connect() as slow:
+        slow.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+        assert 0.8 < drip(slow, b"x", 6) < CUT
+        assert "OUTCOME=timeout" in server.wait_for_line("HTTP_STATUS=408")
+
+
+@pytest.mark.parametrize("piece", [b"x", b"\r\n"], ids=["letters", "empty lines"])
+def test_later_head_byte_by_byte_is_cut(start, piece):
+    with start(ONE + "header_timeout = 1s\nkeepalive = 1s\n") as server, server.connect() as slow:
+        assert slow.ask("/").status == 200
+        assert 0.8 < drip(slow, piece, 8) < 1 + CUT
+
+
+def test_silent_connection_is_closed_without_an_answer(start):
+    with start(ONE + "header_timeout = 1s\n") as server, server.connect() as silent:
+        began = time.monotonic()
+        assert silent.rest() == b""
+        assert 0.8 < time.monotonic() - began < CUT
+
+
+def test_idle_connection_is_closed_after_keepalive(start):
+    with start(ONE + "keepalive = 1s\n") as server, server.connect() as idle:
+        for _ in range(3):
+            assert idle.ask("/").status == 200
+            time.sleep(0.5)
+        assert idle.ask("/").status == 200
+        began = time.monotonic()
+        assert idle.rest() == b""
+        assert 0.8 < time.monotonic() - began < CUT
+
+
+def test_body_byte_by_byte_is_cut(start):
+    with start(ONE + "body_timeout = 1s\nminimum_rate = 1k\n") as server, server.connect() as slow:
+        slow.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+        assert 0.8 < drip(slow, b"x", 6) < CUT
+        assert "OUTCOME=timeout" in server.wait_for_line("HTTP_STATUS=408")
+
+
+def test_body_that_is_fast_enough_may_take_longer(start):
+    with start(ONE + "body_timeout = 1s\nminimum_rate = 1k\n") as server, server.connect() as steady:
+        body = b"steady" * 4000
+        steady.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for at in range(0, len(body), 1000):
+            steady.send(body[at:at + 1000])
+            time.sleep(EVERY)
+        answer = steady.receive()
+        assert answer.status == 200 and answer.body.endswith(b"\n" + body)
+
+
+def narrow(server):
+    """A connection whose client takes little at a time."""
+    connection = server.connect()
+    connection.socket.close()
+    connection.socket = socket.socket()
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.socket.connect(server.address)
+    return connection
+
+
+def test_response_that_nobody_takes_is_cut(start):
+    with start(ONE + "send_timeout = 1s\n") as server, narrow(server) as deaf:
+        began = time.monotonic()
+        deaf.send(b"GET /large?bytes=8000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert "OUTCOME=timeout" in server.wait_for_line("GET /large")
+        assert 0.8 < time.monotonic() - began < CUT
+
+
+def test_response_that_is_taken_drop_by_drop_is_cut(start):
+    with start(ONE + "send_timeout = 1s\nminimum_rate = 1m\n") as server, narrow(server) as slow:
+        slow.send(b"GET /large?bytes=8000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        began = time.monotonic()
+        while not server.lines("GET /large") and time.monotonic() < began + 6:
+            slow.socket.recv(1000)
+            time.sleep(0.05)
+        assert "OUTCOME=timeout" in server.wait_for_line("GET /large")
+        assert time.monotonic() - began < CUT
+
+
+def test_response_that_is_taken_fast_enough_may_take_longer(start):
+    with start(ONE + "send_timeout = 1s\nminimum_rate = 10k\n") as server, narrow(server) as steady:
+        steady.send(b"GET /large?bytes=8000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        began, size = time.monotonic(), 0
+        while time.monotonic() < began + 3:
+            size += len(steady.socket.recv(20_000))
+            time.sleep(0.02)
+        while piece := steady.socket.recv(1 << 20):
+            size += len(piece)
+        assert size > 8_000_000
+        assert "OUTCOME=ok" in server.wait_for_line("GET /large")
+
+
+def test_application_may_take_longer_than_its_client(start):
+    with start(ONE + "header_timeout = 1s\nbody_timeout = 1s\nsend_timeout = 1s\nkeepalive = 1s\n") as server:
+        assert server.ask("/sleep?ms=2500").status == 200
+
+
+def test_beyond_the_limit_clients_are_told(start):
+    with start("[server]\nworkers = 2\n[http]\nworker_connections = 2\n") as server, contextlib.ExitStack() as stack:
+        served = [stack.enter_context(server.connect()) for _ in range(4)]
+        assert [connection.ask("/").status for connection in served] == [200] * 4
+        for _ in range(5):
+            answer = server.ask("/")
+            assert answer.status == 503 and answer.headers["retry-after"] == "1"
+        assert "OUTCOME=rejected" in server.wait_for_line("too many connections")
+        served.pop().socket.close()
+        wait_until(lambda: server.ask("/").status == 200, 5, "room for one more")
+        assert [connection.ask("/").status for connection in served] == [200] * 3
