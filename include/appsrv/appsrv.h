@@ -130,8 +130,8 @@ APPSRV_EXPORT const char *appsrv_version(void);
 
 /**
  * appsrv_has() - whether the running server has a feature. Any thread.
- * @feature: "concurrent" (APPSRV_F_CONCURRENT), "log-fields" (appsrv_logv()); later versions know
- * more
+ * @feature: "concurrent" (APPSRV_F_CONCURRENT), "log-fields" (appsrv_logv()), "stream"
+ * (appsrv_begin(), appsrv_write()); later versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -247,6 +247,27 @@ APPSRV_EXPORT int appsrv_add(appsrv_req *req, const char *name, const char *valu
  */
 APPSRV_EXPORT int appsrv_send(appsrv_req *req, int code, const char *type, const void *body,
                               size_t len);
+
+/**
+ * appsrv_begin() - give the head of a response whose body follows by appsrv_write()
+ * @code, @type: as for appsrv_send()
+ * @length: bytes of the body; -1 when it is not known: the client sees its end all the same
+ *
+ * Headers cannot be set any more. Return: as appsrv_send().
+ */
+APPSRV_EXPORT int appsrv_begin(appsrv_req *req, int code, const char *type, int64_t length);
+
+/**
+ * appsrv_write() - give the next piece of the body; it leaves for the client at once
+ *
+ * Without appsrv_begin() before, the head is given with the status of appsrv_status() and no
+ * length. Waits while the client is slower than the application. When handle() fails or returns
+ * before @length of appsrv_begin() is reached, the connection is cut, so that the client does not
+ * take a part for the whole.
+ * Return: 0; -EPIPE when the client has gone: nothing needs to be written any more; -EMSGSIZE for
+ * more than appsrv_begin() announced; -EALREADY after appsrv_send(); what appsrv_begin() returns.
+ */
+APPSRV_EXPORT int appsrv_write(appsrv_req *req, const void *bytes, size_t size);
 
 /* ---- the log: one call is one record -------------------------------------------------------- */
 

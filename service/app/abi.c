@@ -38,7 +38,7 @@ const char *appsrv_version(void)
 
 int appsrv_has(const char *feature)
 {
-        static const char *const features[] = {"concurrent", "log-fields"};
+        static const char *const features[] = {"concurrent", "log-fields", "stream"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)
@@ -198,25 +198,40 @@ static bool without_content(int status)
         return status == 204 || status == 205 || status == 304;
 }
 
-int appsrv_send(appsrv_req *req, int code, const char *type, const void *body, size_t len)
+int exchange_set_head(struct exchange *exchange, int code, const char *type, bool content)
 {
-        struct exchange *exchange = exchange_of(req);
         struct response response = *exchange->response;
         int status = code != 0 ? code : exchange->status != 0 ? exchange->status : 200;
         int r;
 
         if (exchange->sent)
                 return -EALREADY;
-        if (status < STATUS_MIN || status > STATUS_MAX || (len > 0 && without_content(status)))
+        if (status < STATUS_MIN || status > STATUS_MAX || (content && without_content(status)))
                 return -EINVAL;
-
-        r = response_set_body(&response, exchange->arena, len > 0 ? body : "", len);
-        if (r == 0 && type)
+        if (type) {
                 r = response_set_header(&response, exchange->arena, "Content-Type", type);
-        if (r < 0)
-                return r;
+                if (r < 0)
+                        return r;
+        }
         response.status = status;
         *exchange->response = response;
+        return 0;
+}
+
+int appsrv_send(appsrv_req *req, int code, const char *type, const void *body, size_t len)
+{
+        struct exchange *exchange = exchange_of(req);
+        struct response before = *exchange->response;
+        int r;
+
+        r = exchange_set_head(exchange, code, type, len > 0);
+        if (r < 0)
+                return r;
+        r = response_set_body(exchange->response, exchange->arena, len > 0 ? body : "", len);
+        if (r < 0) {
+                *exchange->response = before;
+                return r;
+        }
         exchange->sent = true;
         return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/stream.h"
 #include "base/arena.h"
 #include "config/config.h"
 #include "log/log.h"
@@ -46,8 +47,13 @@ struct exchange {
         struct response *response;
         struct arena *arena;
         struct app *app;
-        int status; /* what the application wants unless it says otherwise; 0: 200 */
-        bool sent;  /* the application has given its response */
+        int status;            /* what the application wants unless it says otherwise; 0: 200 */
+        bool sent;             /* the application has given its response, or its head */
+        struct stream *stream; /* of a response that is given piece by piece; NULL: none */
+        uint64_t written;      /* bytes of it */
+        /* Tells the loop thread that there is something to send. Any thread. */
+        void (*news)(void *data);
+        void *news_data;
 };
 
 /**
@@ -88,7 +94,7 @@ void app_stop(struct app *app);
  * block
  *
  * Afterwards exchange->response holds an answer: what the application sent, or a 500 when it failed
- * or sent nothing.
+ * or sent nothing. A response that is given piece by piece may have left long before.
  */
 void app_handle(struct exchange *exchange);
 

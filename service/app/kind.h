@@ -34,6 +34,17 @@ struct app {
 extern const struct kind kind_native;
 
 /**
+ * exchange_set_head() - what appsrv_send() and appsrv_begin() have in common
+ * @code:    0: what was set before, else 200
+ * @type:    may be NULL
+ * @content: whether there is any
+ *
+ * Return: 0; -EALREADY, -EINVAL for a bad status, one without content, or a bad type; -E2BIG,
+ * -ENOMEM. On failure nothing has changed.
+ */
+int exchange_set_head(struct exchange *exchange, int code, const char *type, bool content);
+
+/**
  * app_record() - start a record of an application: what every one of them tells
  * @exchange: the request it belongs to; may be NULL
  */

@@ -146,25 +146,42 @@ static const char *failure_text(int result)
         return text ? text : "unknown error";
 }
 
-/* The client learns no more than that it failed; the record names the request. */
-static void answer_failure(struct exchange *exchange, int result)
+static void record_failure(const struct exchange *exchange, const char *what)
 {
         enum { PRIORITY_ERROR = 3 };
         const struct app *app = exchange->app;
         struct record record;
 
         app_record(&record, app, exchange, PRIORITY_ERROR);
-        record_format(&record, "MESSAGE", "handler failed: %s", failure_text(result));
+        record_format(&record, "MESSAGE", "handler failed: %s", what);
         (void)log_commit(app->host->log, &record); /* dropped means counted */
-        response_error(exchange->response, exchange->arena, 500, NULL);
+}
+
+/* Once the head has left, all that can be said to the client is that the rest does not come. */
+static void end_stream(struct exchange *exchange, int result)
+{
+        size_t size = exchange->response->body_size;
+        bool short_of = size != RESPONSE_SIZE_UNKNOWN && exchange->written < size;
+
+        /* Nobody is there any more who could be told that it failed: that is not its failure. */
+        if (result < 0 && result != -EPIPE)
+                record_failure(exchange, failure_text(result));
+        else if (short_of && result >= 0)
+                record_failure(exchange, "it wrote less than it had announced");
+        stream_end(exchange->stream, result < 0 || short_of);
 }
 
 void app_handle(struct exchange *exchange)
 {
         int r = exchange->app->kind->handle(exchange);
 
-        if (r < 0 || exchange->response->status == 0)
-                answer_failure(exchange, r);
+        if (exchange->stream) {
+                end_stream(exchange, r);
+        } else if (r < 0 || exchange->response->status == 0) {
+                /* The client learns no more than that it failed; the record names the request. */
+                record_failure(exchange, failure_text(r));
+                response_error(exchange->response, exchange->arena, 500, NULL);
+        }
 }
 
 /* A section's name holds a-z, 0-9 and '-'. */

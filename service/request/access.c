@@ -41,6 +41,7 @@ const char *outcome_name(enum outcome outcome)
                 [OUTCOME_WORKER_DIED] = "worker-died",
                 [OUTCOME_SHUTDOWN] = "shutdown",
                 [OUTCOME_REJECTED] = "rejected",
+                [OUTCOME_APP_FAILED] = "app-failed",
         };
 
         return names[outcome];
@@ -263,7 +264,8 @@ static int priority_of(const struct access *access)
 {
         enum { ERROR = 3, NOTICE = 5, INFO = 6 };
 
-        if (access->outcome == OUTCOME_WORKER_DIED || access->outcome == OUTCOME_SHUTDOWN)
+        if (access->outcome == OUTCOME_WORKER_DIED || access->outcome == OUTCOME_SHUTDOWN ||
+            access->outcome == OUTCOME_APP_FAILED)
                 return ERROR;
         if (access->status >= 500)
                 return ERROR;

@@ -19,6 +19,7 @@ enum outcome {
         OUTCOME_WORKER_DIED,
         OUTCOME_SHUTDOWN,
         OUTCOME_REJECTED,
+        OUTCOME_APP_FAILED, /* after the response had begun */
 };
 
 /* What is known of a request that is over. */

@@ -228,6 +228,7 @@ void response_error(struct response *response, struct arena *arena, int status, 
 {
         response->n_headers = 0;
         response->head_size = 0;
+        response->streamed = false;
         response->status = status;
         set_error_body(response, arena, reason);
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "request/request.h"
@@ -23,14 +24,17 @@
 /* The methods of HTTP itself; an application may know others. */
 #define RESPONSE_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
+#define RESPONSE_SIZE_UNKNOWN SIZE_MAX
+
 struct response {
         int status; /* 0: not answered */
         struct header *headers;
         size_t n_headers;
         size_t head_size; /* bytes that the headers take on the wire */
         const char *body; /* arena memory or static text */
-        size_t body_size;
-        bool close; /* the connection ends with this response */
+        size_t body_size; /* when streamed, may be RESPONSE_SIZE_UNKNOWN */
+        bool streamed;    /* the body is not here, it comes piece by piece */
+        bool close;       /* the connection ends with this response */
 };
 
 /**

@@ -18,12 +18,18 @@
  * each request: 128 KiB cost 25 to 35 % of the requests a second (measured). */
 #define CONNECTION_POOL_SIZE 32768
 
+/* Of a response that is given piece by piece: one at a time is on its way to the kernel. */
+#define PIECE_SIZE 16384
+
 struct http {
         struct service *service;
         struct MHD_Daemon *daemon;
         struct connections connections;
         struct refusals refusals;
-        bool scans_heads; /* libmicrohttpd does not show all that is wrong with one */
+        struct transaction *orphans; /* over on the wire, but not for their applications */
+        unsigned n_orphans;
+        bool below_1_0;   /* libmicrohttpd is */
+        bool scans_heads; /* it does not show all that is wrong with one */
 };
 
 /* -- connections -- */
@@ -67,6 +73,12 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
 
 /* -- requests -- */
 
+/* Where the texts of a head are copied to. */
+struct head_copy {
+        struct request *request;
+        char *room;
+};
+
 /* The request line is complete: @target as it came, which later callbacks only see decoded. */
 static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
 {
@@ -86,37 +98,64 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
         return transaction;
 }
 
-static enum MHD_Result take_header(void *data, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_size, const char *value, size_t value_size)
+static enum MHD_Result measure_header(void *data, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_size, const char *value, size_t value_size)
 {
-        struct request *request = data;
+        size_t *size = data;
 
         (void)kind;
+        (void)name;
+        *size += name_size + 1 + (value ? value_size : 0) + 1;
+        return MHD_YES;
+}
+
+/* A copy with a NUL behind it, in the room that was measured. */
+static const char *copy_text(struct head_copy *copy, const char *text, size_t size)
+{
+        char *begin = copy->room;
+
+        if (size > 0)
+                memcpy(begin, text, size);
+        begin[size] = '\0';
+        copy->room += size + 1;
+        return begin;
+}
+
+static enum MHD_Result copy_header(void *data, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_size, const char *value, size_t value_size)
+{
+        struct head_copy *copy = data;
+        struct request *request = copy->request;
+
+        (void)kind;
+        value_size = value ? value_size : 0;
         request->headers[request->n_headers++] = (struct header){
-                .name = name,
+                .name = copy_text(copy, name, name_size),
                 .name_size = name_size,
-                .value = value ? value : "",
-                .value_size = value ? value_size : 0,
+                .value = copy_text(copy, value, value_size),
+                .value_size = value_size,
         };
         return MHD_YES;
 }
 
-/* The strings stay in libmicrohttpd's pool, which is not cleared before the request is over. */
-static bool take_headers(struct transaction *transaction, struct MHD_Connection *mhd)
+/* Copied, since an application may still be busy with a request whose connection is over, and with
+ * it libmicrohttpd's memory. */
+static bool take_head(struct transaction *transaction, struct MHD_Connection *mhd,
+                      const char *method, const char *version)
 {
         struct request *request = &transaction->request;
-        const union MHD_ConnectionInfo *info;
-        int n;
+        size_t size = strlen(method) + 1 + strlen(version) + 1;
+        struct head_copy copy = {.request = request};
+        int n = MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, measure_header, &size);
 
-        n = MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, NULL, NULL);
         request->headers =
                 arena_alloc(&transaction->arena, (n > 0 ? (size_t)n : 1) * sizeof(struct header));
-        if (!request->headers)
+        copy.room = arena_alloc(&transaction->arena, size);
+        if (!request->headers || !copy.room)
                 return false;
-        (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, take_header, request);
-
-        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-        request->head_size = info ? info->header_size : 0;
+        request->method = copy_text(&copy, method, strlen(method));
+        request->version = copy_text(&copy, version, strlen(version));
+        (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, copy_header, &copy);
         return true;
 }
 
@@ -140,47 +179,100 @@ static bool add_headers(struct MHD_Response *mhd, const struct transaction *tran
 static bool must_close(const struct http *http, const struct transaction *transaction)
 {
         return transaction->response.close || http->connections.draining ||
-               (transaction->framing.chunked && MHD_VERSION < 0x01000000);
+               (transaction->framing.chunked && http->below_1_0);
+}
+
+static void rest(struct transaction *transaction)
+{
+        connection_enter(connection_of(transaction->connection), CONNECTION_WORKING);
+        transaction->suspended = true;
+        (void)MHD_suspend_connection(transaction->connection);
+}
+
+static void wake(struct transaction *transaction)
+{
+        if (!transaction->suspended)
+                return;
+        transaction->suspended = false;
+        connection_enter(connection_of(transaction->connection), CONNECTION_SENDING);
+        MHD_resume_connection(transaction->connection);
+}
+
+/* A piece of a response that is given piece by piece. libmicrohttpd would ask again and again as
+ * long as there is nothing. */
+static ssize_t on_piece(void *data, uint64_t position, char *room, size_t size)
+{
+        struct transaction *transaction = data;
+        ssize_t n = stream_read(transaction->exchange.stream, room, size);
+
+        (void)position;
+        if (n > 0)
+                transaction->sent += (uint64_t)n;
+        if (n == STREAM_NOTHING)
+                rest(transaction);
+        if (n == STREAM_END)
+                return MHD_CONTENT_READER_END_OF_STREAM;
+        if (n == STREAM_FAILED) {
+                transaction->cut_short = true;
+                return MHD_CONTENT_READER_END_WITH_ERROR;
+        }
+        return n;
+}
+
+/* Of what the application gives piece by piece. 0.9.75 sends the end of a chunked body also to a
+ * HEAD request, which the client takes for his next response: without a length such a connection
+ * ends. */
+static struct MHD_Response *make_streamed(struct transaction *transaction)
+{
+        size_t size = transaction->response.body_size;
+        bool unknown = size == RESPONSE_SIZE_UNKNOWN;
+        struct MHD_Response *reply = MHD_create_response_from_callback(
+                unknown ? MHD_SIZE_UNKNOWN : size, PIECE_SIZE, on_piece, transaction, NULL);
+
+        if (reply && unknown && !transaction->exchange.stream)
+                (void)MHD_set_response_options(reply, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+                                               MHD_RO_END);
+        return reply;
+}
+
+static struct MHD_Response *make_reply(struct transaction *transaction)
+{
+        const struct response *response = &transaction->response;
+        union {
+                const char *text;
+                void *buffer;
+        } body = {.text = response->body ? response->body : ""};
+
+        if (response->streamed)
+                return make_streamed(transaction);
+        /* PERSISTENT: the body lives in the transaction, which ends after the response has been
+         * sent. */
+        return MHD_create_response_from_buffer(response->body_size, body.buffer,
+                                               MHD_RESPMEM_PERSISTENT);
 }
 
 static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
                               struct transaction *transaction)
 {
-        struct response *response = &transaction->response;
         struct MHD_Response *reply;
-        union {
-                const char *text;
-                void *buffer;
-        } body = {.text = response->body ? response->body : ""};
         enum MHD_Result queued = MHD_NO;
 
         transaction_answer(transaction);
         connection_enter(connection_of(mhd), CONNECTION_SENDING);
-        /* PERSISTENT: the body lives in the transaction, which ends after the response has been
-         * sent. */
-        reply = MHD_create_response_from_buffer(response->body_size, body.buffer,
-                                                MHD_RESPMEM_PERSISTENT);
+        reply = make_reply(transaction);
         if (!reply)
                 return MHD_NO;
         if (add_headers(reply, transaction, must_close(http, transaction)))
-                queued = MHD_queue_response(mhd, (unsigned)response->status, reply);
+                queued = MHD_queue_response(mhd, (unsigned)transaction->response.status, reply);
         MHD_destroy_response(reply);
         return queued;
 }
 
 /* What the fields of the head do not show. */
 static struct verdict judge_head(const struct http *http, const struct connection *connection,
-                                 const char *url)
+                                 const struct raw_head *head)
 {
-        const struct request *request = &connection->transaction->request;
-        const struct raw_head head = {
-                .method = request->method,
-                .url = url,
-                .version = request->version,
-                .target_size = request->target_size,
-                .size = request->head_size,
-        };
-        const char *flaw = http->scans_heads ? raw_head_flaw(&head) : NULL;
+        const char *flaw = http->scans_heads ? raw_head_flaw(head) : NULL;
 
         if (flaw)
                 return (struct verdict){.status = 400, .reason = flaw};
@@ -196,13 +288,21 @@ static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd, co
 {
         struct connection *connection = connection_of(mhd);
         struct transaction *transaction = connection->transaction;
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+        const struct raw_head head = {
+                .method = method,
+                .url = url,
+                .version = version,
+                .target_size = transaction->request.target_size,
+                .size = info ? info->header_size : 0,
+        };
 
         connection_enter(connection, CONNECTION_BODY);
-        transaction->request.method = method;
-        transaction->request.version = version;
-        if (!take_headers(transaction, mhd))
+        transaction->request.head_size = head.size;
+        if (!take_head(transaction, mhd, method, version))
                 return MHD_NO;
-        return transaction_head(transaction, judge_head(http, connection, url))
+        return transaction_head(transaction, judge_head(http, connection, &head))
                        ? MHD_YES
                        : answer(http, mhd, transaction);
 }
@@ -223,12 +323,31 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
                 connection_received(connection_of(mhd), size);
                 return transaction_body(transaction, upload, size) ? MHD_YES : MHD_NO;
         }
-        if (transaction->phase == TRANSACTION_BODY && transaction_complete(transaction)) {
-                connection_enter(connection_of(mhd), CONNECTION_WORKING);
-                (void)MHD_suspend_connection(mhd);
+        if (transaction->phase == TRANSACTION_BODY)
+                (void)transaction_complete(transaction);
+        if (!transaction_sends(transaction)) {
+                rest(transaction);
                 return MHD_YES;
         }
         return answer(data, mhd, transaction);
+}
+
+/* What the client does not want any more, the application may still be making. */
+static void adopt_orphan(struct http *http, struct transaction *transaction)
+{
+        transaction->next = http->orphans;
+        http->orphans = transaction;
+        http->n_orphans++;
+}
+
+static void release_orphan(struct http *http, const struct transaction *transaction)
+{
+        struct transaction **link = &http->orphans;
+
+        while (*link != transaction)
+                link = &(*link)->next;
+        *link = transaction->next;
+        http->n_orphans--;
 }
 
 static enum outcome outcome_of(const struct connection *connection,
@@ -238,6 +357,8 @@ static enum outcome outcome_of(const struct connection *connection,
                 return OUTCOME_OK;
         if (connection->expired)
                 return OUTCOME_TIMEOUT;
+        if (connection->transaction->cut_short)
+                return OUTCOME_APP_FAILED;
         if (code == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
                 return OUTCOME_SHUTDOWN;
         return OUTCOME_CLIENT_ABORT;
@@ -261,8 +382,9 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
         connection->served = true;
         connection->transaction = NULL;
         connection_enter(connection, CONNECTION_IDLE);
-        transaction_end(transaction, outcome);
         *context = NULL;
+        if (!transaction_end(transaction, outcome))
+                adopt_orphan(http, transaction);
 }
 
 /* -- the library -- */
@@ -289,11 +411,17 @@ static size_t leave_escaped(void *data, struct MHD_Connection *mhd, char *text)
         return strlen(text);
 }
 
+/* The library that runs, which need not be the one that this was built with. */
+static bool below_1_0(void)
+{
+        return strncmp(MHD_get_version(), "0.", 2) == 0;
+}
+
 /* Refuses bare LF, folded lines and white space around names, as RFC 9112 demands of a server.
  * Below 1.0 the option does little but answer some requests with nothing. */
 static int strictness(void)
 {
-        return strncmp(MHD_get_version(), "0.", 2) == 0 ? 0 : 1;
+        return below_1_0() ? 0 : 1;
 }
 
 static struct MHD_Daemon *start_daemon(struct http *http)
@@ -330,6 +458,7 @@ int http_new(struct http **ret, struct service *service)
         if (!http)
                 return -ENOMEM;
         http->scans_heads = raw_head_wanted();
+        http->below_1_0 = below_1_0();
         http->service = service;
         connections_init(&http->connections, service->config, service->slot);
         http->daemon = start_daemon(http);
@@ -360,17 +489,36 @@ void http_add(struct http *http, int fd, const struct sockaddr *address, socklen
         (void)MHD_add_connection(http->daemon, fd, address, size);
 }
 
-void http_turn(struct http *http)
+static void take_news(struct job *job)
 {
-        struct job *job = pool_finished(http->service->pool);
+        for (; job; job = job->next_with_news) {
+                struct transaction *transaction = (struct transaction *)job;
 
+                transaction->begun = true;
+                if (!transaction->over)
+                        wake(transaction);
+        }
+}
+
+static void take_finished(struct http *http, struct job *job)
+{
         while (job) {
                 struct transaction *transaction = (struct transaction *)job;
 
                 job = job->next;
-                transaction->phase = TRANSACTION_ANSWERED;
-                MHD_resume_connection(transaction->connection);
+                if (transaction->over)
+                        release_orphan(http, transaction);
+                if (!transaction_finish(transaction))
+                        wake(transaction);
         }
+}
+
+void http_turn(struct http *http)
+{
+        struct job *news, *finished = pool_collect(http->service->pool, &news);
+
+        take_news(news);
+        take_finished(http, finished);
         (void)MHD_run(http->daemon);
 }
 
@@ -385,7 +533,7 @@ uint64_t http_timeout_usec(struct http *http)
 
 unsigned http_connections(const struct http *http)
 {
-        return http->connections.n;
+        return http->connections.n + http->n_orphans;
 }
 
 /* -- deadlines and the end -- */
@@ -410,4 +558,7 @@ void http_give_up(const struct http *http)
         for (const struct connection *connection = http->connections.first; connection;
              connection = connection->next)
                 transaction_give_up(connection->transaction);
+        for (const struct transaction *transaction = http->orphans; transaction;
+             transaction = transaction->next)
+                transaction_give_up(transaction);
 }

@@ -57,7 +57,8 @@ void http_check_deadlines(struct http *http, uint64_t now);
 /** http_wake_usec() - when http_check_deadlines() may have something to do; USEC_NEVER. */
 uint64_t http_wake_usec(const struct http *http);
 
-/** http_connections() - how many there are. */
+/** http_connections() - how many there are, requests included that only an application is still
+ * busy with. */
 unsigned http_connections(const struct http *http);
 
 /**

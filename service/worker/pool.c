@@ -29,8 +29,9 @@ struct pool {
         pthread_cond_t work;
         struct job_list waiting;
         struct job_list finished;
+        struct job *with_news;
         bool ending;
-        int finished_fd;
+        int fd; /* wakes the loop */
         struct board_slot *slot;
         unsigned n_threads;
         pthread_t threads[];
@@ -91,11 +92,17 @@ static struct job *next_job(struct pool *pool)
         }
 }
 
+/* Called with the mutex held. */
+static bool nothing_to_collect(const struct pool *pool)
+{
+        return !pool->finished.first && !pool->with_news;
+}
+
 /* Called with the mutex held. A job that waited for room in this lane may start now, so one more
  * thread is woken. */
 static void finish_job(struct pool *pool, struct job *job)
 {
-        bool first = !pool->finished.first;
+        bool first = nothing_to_collect(pool);
 
         job->lane->running--;
         count(&pool->slot->busy, -1);
@@ -103,7 +110,7 @@ static void finish_job(struct pool *pool, struct job *job)
         if (pool->waiting.first)
                 pthread_cond_signal(&pool->work);
         if (first)
-                (void)eventfd_write(pool->finished_fd, 1);
+                (void)eventfd_write(pool->fd, 1);
 }
 
 static void *application_thread(void *data)
@@ -150,8 +157,8 @@ int pool_new(struct pool **ret, unsigned threads, struct board_slot *slot)
         (void)pthread_cond_init(&pool->work, NULL);
         list_init(&pool->waiting);
         list_init(&pool->finished);
-        pool->finished_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r = pool->finished_fd < 0 ? -errno : start_threads(pool, threads);
+        pool->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        r = pool->fd < 0 ? -errno : start_threads(pool, threads);
         if (r < 0) {
                 pool_free(pool);
                 return r;
@@ -172,8 +179,8 @@ void pool_free(struct pool *pool)
         for (unsigned i = 0; i < pool->n_threads; i++)
                 (void)pthread_join(pool->threads[i], NULL);
 
-        if (pool->finished_fd >= 0)
-                (void)close(pool->finished_fd);
+        if (pool->fd >= 0)
+                (void)close(pool->fd);
         (void)pthread_cond_destroy(&pool->work);
         (void)pthread_mutex_destroy(&pool->mutex);
         free(pool);
@@ -188,20 +195,40 @@ void pool_submit(struct pool *pool, struct job *job)
         pthread_mutex_unlock(&pool->mutex);
 }
 
-struct job *pool_finished(struct pool *pool)
+void pool_report(struct pool *pool, struct job *job)
+{
+        bool first;
+
+        pthread_mutex_lock(&pool->mutex);
+        first = nothing_to_collect(pool);
+        if (!job->has_news) {
+                job->has_news = true;
+                job->next_with_news = pool->with_news;
+                pool->with_news = job;
+        }
+        if (first)
+                (void)eventfd_write(pool->fd, 1);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
+struct job *pool_collect(struct pool *pool, struct job **ret_news)
 {
         eventfd_t count;
         struct job *first;
 
-        (void)eventfd_read(pool->finished_fd, &count);
+        (void)eventfd_read(pool->fd, &count);
         pthread_mutex_lock(&pool->mutex);
         first = pool->finished.first;
         list_init(&pool->finished);
+        *ret_news = pool->with_news;
+        pool->with_news = NULL;
+        for (struct job *job = *ret_news; job; job = job->next_with_news)
+                job->has_news = false;
         pthread_mutex_unlock(&pool->mutex);
         return first;
 }
 
-int pool_finished_fd(const struct pool *pool)
+int pool_fd(const struct pool *pool)
 {
-        return pool->finished_fd;
+        return pool->fd;
 }

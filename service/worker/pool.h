@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "board/board.h"
 
 struct pool;
@@ -19,9 +21,11 @@ struct lane {
 };
 
 /* One piece of work. Owned by whoever submits it; the pool's between pool_submit() and
- * pool_finished(). */
+ * pool_collect(). */
 struct job {
         struct job *next;
+        struct job *next_with_news;
+        bool has_news;
         struct lane *lane;
         void (*run)(struct job *job); /* on an application thread; may block */
 };
@@ -41,9 +45,17 @@ void pool_free(struct pool *pool);
 /** pool_submit() - hand a job over; never blocks. Loop thread. */
 void pool_submit(struct pool *pool, struct job *job);
 
-/** pool_finished() - the jobs that have run since the last call, linked by next, oldest first;
- * NULL: none. Loop thread. */
-struct job *pool_finished(struct pool *pool);
+/** pool_report() - there is news of a job that runs; never blocks. Any thread. */
+void pool_report(struct pool *pool, struct job *job);
 
-/** pool_finished_fd() - readable when pool_finished() has something to give. */
-int pool_finished_fd(const struct pool *pool);
+/**
+ * pool_collect() - what has happened since the last call
+ * @ret_news: jobs that were reported, linked by next_with_news; those that have finished since may
+ *            be among them
+ *
+ * Return: the jobs that have finished, linked by next, oldest first; NULL: none. Loop thread.
+ */
+struct job *pool_collect(struct pool *pool, struct job **ret_news);
+
+/** pool_fd() - readable when pool_collect() has something to give. */
+int pool_fd(const struct pool *pool);

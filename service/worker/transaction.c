@@ -20,6 +20,14 @@
  * instead of a reset connection. */
 #define BODY_DROP_MAX ((uint64_t)1 << 20)
 
+/* The application has something to send. */
+static void on_news(void *data)
+{
+        struct transaction *transaction = data;
+
+        pool_report(transaction->service->pool, &transaction->job);
+}
+
 static void run_application(struct job *job)
 {
         struct transaction *transaction = (struct transaction *)job;
@@ -188,7 +196,10 @@ bool transaction_complete(struct transaction *transaction)
                 .response = &transaction->response,
                 .arena = &transaction->arena,
                 .app = service->apps[transaction->app],
+                .news = on_news,
+                .news_data = transaction,
         };
+        transaction->running = true;
         transaction->phase = TRANSACTION_RUNNING;
         flight_set_state(transaction->flight, FLIGHT_WAITING);
         transaction->job.lane = &service->lanes[transaction->app];
@@ -212,6 +223,7 @@ static int status_of(const struct transaction *transaction, enum outcome outcome
         case OUTCOME_OK:
         case OUTCOME_SHUTDOWN:
         case OUTCOME_WORKER_DIED:
+        case OUTCOME_APP_FAILED:
                 break;
         }
         return 503;
@@ -222,10 +234,17 @@ static uint64_t bytes_sent(const struct transaction *transaction, enum outcome o
         const char *method = transaction->request.method;
         int status = transaction->response.status;
 
+        if (transaction->begun)
+                return transaction->sent;
         if ((outcome != OUTCOME_OK && outcome != OUTCOME_REJECTED) || status == 204 ||
             status == 304)
                 return 0;
         return method && strcmp(method, "HEAD") == 0 ? 0 : transaction->response.body_size;
+}
+
+bool transaction_sends(const struct transaction *transaction)
+{
+        return !transaction->running || transaction->begun;
 }
 
 void transaction_answer(struct transaction *transaction)
@@ -233,6 +252,8 @@ void transaction_answer(struct transaction *transaction)
         transaction->phase = TRANSACTION_ANSWERED;
         flight_answer(transaction->flight, (unsigned)transaction->response.status,
                       bytes_sent(transaction, OUTCOME_OK));
+        if (transaction->running) /* and may still be what a crash is about */
+                flight_set_state(transaction->flight, FLIGHT_RUNNING);
 }
 
 /* @arena: for the text of the record; the transaction's own belongs to the application while that
@@ -268,18 +289,43 @@ void transaction_give_up(const struct transaction *transaction)
 
         if (!transaction)
                 return;
-        write_record(transaction, OUTCOME_SHUTDOWN, &arena);
+        write_record(transaction, transaction->over ? transaction->outcome : OUTCOME_SHUTDOWN,
+                     &arena);
         arena_free(&arena);
 }
 
-void transaction_end(struct transaction *transaction, enum outcome outcome)
+static void finish(struct transaction *transaction)
 {
-        if (!transaction)
-                return;
-        write_record(transaction, transaction->refused ? OUTCOME_REJECTED : outcome,
-                     &transaction->arena);
+        enum outcome outcome = transaction->refused ? OUTCOME_REJECTED : transaction->outcome;
+
+        write_record(transaction, outcome, &transaction->arena);
         flight_end(&transaction->service->flights, transaction->flight);
+        stream_free(transaction->exchange.stream);
         arena_free(&transaction->arena);
         free(transaction->body);
         free(transaction);
+}
+
+bool transaction_end(struct transaction *transaction, enum outcome outcome)
+{
+        if (!transaction)
+                return true;
+        transaction->over = true;
+        transaction->outcome = outcome;
+        if (transaction->running) {
+                stream_break(transaction->exchange.stream);
+                return false;
+        }
+        finish(transaction);
+        return true;
+}
+
+bool transaction_finish(struct transaction *transaction)
+{
+        bool over = transaction->over;
+
+        transaction->running = false;
+        if (over)
+                finish(transaction);
+        return over;
 }

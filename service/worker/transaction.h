@@ -47,7 +47,15 @@ enum transaction_phase {
 struct transaction {
         struct job job; /* first: the pool gives it back */
         struct service *service;
-        void *connection; /* http.c's */
+        struct transaction *next; /* of those that only an application is still busy with */
+        void *connection;         /* http.c's */
+        bool suspended;           /* libmicrohttpd lets the connection rest */
+        bool running;             /* with an application thread, or waiting for one */
+        bool over;                /* on the wire: @outcome says how */
+        enum outcome outcome;
+        bool begun;     /* its application has given the head of a response in pieces */
+        bool cut_short; /* and then failed to give the rest */
+        uint64_t sent;  /* bytes of such a response */
         enum transaction_phase phase;
         struct flight *flight; /* its slot in the black box; may be NULL */
         struct arena arena;
@@ -98,6 +106,12 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
  */
 bool transaction_complete(struct transaction *transaction);
 
+/**
+ * transaction_sends() - whether there is a response whose head can be sent: a whole one, or one
+ * that is given piece by piece
+ */
+bool transaction_sends(const struct transaction *transaction);
+
 /** transaction_answer() - its response is about to be sent: from now on the black box knows what
  * status the client may see. */
 void transaction_answer(struct transaction *transaction);
@@ -118,7 +132,14 @@ void transaction_refuse(struct transaction *transaction, int status, const char 
 void transaction_give_up(const struct transaction *transaction);
 
 /**
- * transaction_end() - write the access record, count, free. Accepts NULL.
+ * transaction_end() - it is over on the wire: write the access record, count, free. Accepts NULL.
  * @outcome: how it ended on the wire; a refusal stays a refusal however it ended
+ *
+ * Return: false when its application is still busy with it and its memory; transaction_finish()
+ * follows then.
  */
-void transaction_end(struct transaction *transaction, enum outcome outcome);
+bool transaction_end(struct transaction *transaction, enum outcome outcome);
+
+/** transaction_finish() - the pool has given it back. Return: whether it was over before, and is
+ * freed now. */
+bool transaction_finish(struct transaction *transaction);

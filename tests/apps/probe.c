@@ -296,12 +296,39 @@ static int print(appsrv_req *req, struct probe *probe)
         return send_text(req, 200, "printed\n");
 }
 
+/* Gives ?pieces= of ?size= bytes, with ?ms= between; announces ?length=; fails at the end with
+ * ?fail. */
+static int stream(appsrv_req *req, struct probe *probe)
+{
+        size_t pieces = argument(req, "pieces"), size = argument(req, "size");
+        const char *length = appsrv_arg(req, "length", NULL);
+        size_t ms = argument(req, "ms");
+        const struct timespec pause = {.tv_sec = (time_t)(ms / 1000),
+                                       .tv_nsec = (long)(ms % 1000) * 1000000};
+        char *bytes = appsrv_alloc(req, size + 1);
+        int r = 0;
+
+        (void)probe;
+        if (!bytes)
+                return -ENOMEM;
+        memset(bytes, 'x', size);
+        if (length)
+                r = appsrv_begin(req, 200, "text/plain", (int64_t)number_of(length));
+        for (size_t i = 0; r == 0 && i < pieces; i++) {
+                r = appsrv_write(req, bytes, size);
+                (void)nanosleep(&pause, NULL);
+        }
+        if (r == -EPIPE)
+                APPSRV_LOG(req, APPSRV_NOTICE, "the client has gone");
+        return appsrv_arg(req, "fail", NULL) ? -EIO : r;
+}
+
 static const struct route routes[] = {
         {"/", root},         {"/echo", echo},     {"/log", log_body},  {"/fields", log_fields},
         {"/sleep", sleeper}, {"/spin", spin},     {"/crash", crash},   {"/abort", aborter},
         {"/exit", exiter},   {"/pid", pid},       {"/header", header}, {"/status", status},
         {"/fail", fail},     {"/silent", silent}, {"/large", large},   {"/id", request_id},
-        {"/print", print},   {"/fault", fault},
+        {"/print", print},   {"/fault", fault},   {"/stream", stream},
 };
 
 static int handle(appsrv_req *req, void *self)

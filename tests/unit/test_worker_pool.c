@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -70,16 +71,18 @@ static void open_gate(struct gate *gate)
 /* Wait for @n jobs to come back. */
 static void collect(struct pool *pool, unsigned n)
 {
+        struct job *news;
+
         while (n > 0) {
-                struct pollfd fd = {.fd = pool_finished_fd(pool), .events = POLLIN};
+                struct pollfd fd = {.fd = pool_fd(pool), .events = POLLIN};
 
                 assert(poll(&fd, 1, 10000) == 1);
-                for (struct job *job = pool_finished(pool); job; job = job->next) {
+                for (struct job *job = pool_collect(pool, &news); job; job = job->next) {
                         assert(n > 0);
                         n--;
                 }
         }
-        assert(!pool_finished(pool));
+        assert(!pool_collect(pool, &news) && !news);
 }
 
 static void test_jobs_run_in_order_and_all_come_back(void)
@@ -135,14 +138,46 @@ static void test_full_lane_is_overtaken_and_never_exceeded(void)
         pool_free(pool);
 }
 
+static void test_news_of_a_job_comes_once_until_it_is_collected(void)
+{
+        static struct board_slot slot;
+        struct lane lane = {.limit = 2};
+        struct gate gate = gate_new(false);
+        struct gated_job jobs[2];
+        struct pool *pool = NULL;
+        struct job *news;
+        eventfd_t count;
+
+        assert(pool_new(&pool, 2, &slot) == 0);
+        for (unsigned i = 0; i < 2; i++) {
+                jobs[i] = (struct gated_job){.job = {.lane = &lane, .run = run}, .gate = &gate};
+                pool_submit(pool, &jobs[i].job);
+        }
+        wait_inside(&gate, 2);
+        for (unsigned i = 0; i < 3; i++) {
+                pool_report(pool, &jobs[1].job);
+                assert(eventfd_read(pool_fd(pool), &count) == 0 && count == 1);
+                pool_report(pool, &jobs[0].job);
+                pool_report(pool, &jobs[1].job);
+                assert(eventfd_read(pool_fd(pool), &count) < 0); /* the loop is awake already */
+                assert(!pool_collect(pool, &news));
+                assert(news == &jobs[0].job && news->next_with_news == &jobs[1].job);
+                assert(!news->next_with_news->next_with_news);
+        }
+        open_gate(&gate);
+        collect(pool, 2);
+        pool_free(pool);
+}
+
 static void test_free_ends_idle_threads_and_accepts_null(void)
 {
         static struct board_slot
                 slot; /* not on the stack: gcc 12's fake stack aligns to 32 bytes only */
         struct pool *pool = NULL;
+        struct job *news;
 
         assert(pool_new(&pool, 8, &slot) == 0);
-        assert(!pool_finished(pool));
+        assert(!pool_collect(pool, &news) && !news);
         pool_free(pool);
         pool_free(NULL);
 }
@@ -151,6 +186,7 @@ int main(void)
 {
         test_jobs_run_in_order_and_all_come_back();
         test_full_lane_is_overtaken_and_never_exceeded();
+        test_news_of_a_job_comes_once_until_it_is_collected();
         test_free_ends_idle_threads_and_accepts_null();
         return 0;
 }

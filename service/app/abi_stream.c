@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The public functions of appsrv.h that give a response piece by piece. Each runs on the
+ * application thread that has the request. */
+#include <appsrv/appsrv.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "app/kind.h"
+
+static bool is_head(const struct exchange *exchange)
+{
+        return strcmp(exchange->request->method, "HEAD") == 0;
+}
+
+/* The head of the response is complete. A HEAD request gets no more than that, when handle() has
+ * returned. */
+static int begin_stream(struct exchange *exchange)
+{
+        if (is_head(exchange))
+                return 0;
+        exchange->stream = stream_new(exchange->news, exchange->news_data);
+        if (!exchange->stream)
+                return -ENOMEM;
+        exchange->news(exchange->news_data);
+        return 0;
+}
+
+int appsrv_begin(appsrv_req *req, int code, const char *type, int64_t length)
+{
+        struct exchange *exchange = (struct exchange *)req;
+        struct response before = *exchange->response;
+        int r;
+
+        if (length < -1)
+                return -EINVAL;
+        r = exchange_set_head(exchange, code, type, length != 0);
+        if (r < 0)
+                return r;
+        exchange->response->streamed = true;
+        exchange->response->body_size = length < 0 ? RESPONSE_SIZE_UNKNOWN : (size_t)length;
+        exchange->sent = true;
+        r = begin_stream(exchange);
+        if (r < 0) {
+                *exchange->response = before;
+                exchange->sent = false;
+        }
+        return r;
+}
+
+int appsrv_write(appsrv_req *req, const void *bytes, size_t size)
+{
+        struct exchange *exchange = (struct exchange *)req;
+        const struct response *response = exchange->response;
+        int r;
+
+        if (!exchange->sent) {
+                r = appsrv_begin(req, 0, NULL, -1);
+                if (r < 0)
+                        return r;
+        }
+        if (!response->streamed)
+                return -EALREADY;
+        if (size > response->body_size - exchange->written)
+                return -EMSGSIZE;
+        exchange->written += size;
+        return exchange->stream ? stream_write(exchange->stream, bytes, size) : 0;
+}

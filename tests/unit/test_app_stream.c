@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Streams: what is written is read, in order and whole; nobody waits for ever. */
+#include "app/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROOM = 64 << 10, MANY = 1 << 20 };
+
+struct scene {
+        struct stream *stream;
+        atomic_uint news;
+        atomic_bool done;
+        int result;
+        size_t size; /* to write */
+};
+
+static void on_news(void *data)
+{
+        struct scene *scene = data;
+
+        atomic_fetch_add(&scene->news, 1);
+}
+
+static void begin(struct scene *scene)
+{
+        memset(scene, 0, sizeof(*scene));
+        scene->stream = stream_new(on_news, scene);
+        assert(scene->stream);
+}
+
+static char byte_at(size_t i)
+{
+        return (char)(i * 7 + i / 251);
+}
+
+static void *write_all(void *data)
+{
+        struct scene *scene = data;
+        char piece[1000];
+
+        for (size_t i = 0; i < scene->size && scene->result == 0; i += sizeof(piece)) {
+                size_t n = scene->size - i < sizeof(piece) ? scene->size - i : sizeof(piece);
+
+                for (size_t k = 0; k < n; k++)
+                        piece[k] = byte_at(i + k);
+                scene->result = stream_write(scene->stream, piece, n);
+        }
+        stream_end(scene->stream, false);
+        atomic_store(&scene->done, true);
+        return NULL;
+}
+
+static void test_all_arrives_in_order(void)
+{
+        struct scene scene;
+        char bytes[777];
+        pthread_t writer;
+        size_t got = 0;
+        ssize_t n;
+
+        begin(&scene);
+        scene.size = MANY + 1;
+        assert(pthread_create(&writer, NULL, write_all, &scene) == 0);
+        while ((n = stream_read(scene.stream, bytes, sizeof(bytes))) >= 0) {
+                for (ssize_t i = 0; i < n; i++)
+                        assert(bytes[i] == byte_at(got++));
+        }
+        assert(n == STREAM_END && got == scene.size);
+        assert(stream_read(scene.stream, bytes, 1) == STREAM_END);
+        assert(pthread_join(writer, NULL) == 0 && scene.result == 0);
+        stream_free(scene.stream);
+}
+
+static void test_news_only_for_a_reader_that_found_nothing(void)
+{
+        struct scene scene;
+        char bytes[8];
+
+        begin(&scene);
+        assert(stream_write(scene.stream, "ab", 2) == 0 && scene.news == 0);
+        assert(stream_read(scene.stream, bytes, 8) == 2 && memcmp(bytes, "ab", 2) == 0);
+        assert(stream_read(scene.stream, bytes, 8) == STREAM_NOTHING);
+        assert(stream_write(scene.stream, "", 0) == 0 && scene.news == 0);
+        assert(stream_write(scene.stream, "c", 1) == 0 && scene.news == 1);
+        assert(stream_write(scene.stream, "d", 1) == 0 && scene.news == 1);
+        assert(stream_read(scene.stream, bytes, 8) == 2);
+        assert(stream_read(scene.stream, bytes, 8) == STREAM_NOTHING);
+        stream_end(scene.stream, true);
+        assert(scene.news == 2 && stream_read(scene.stream, bytes, 8) == STREAM_FAILED);
+        stream_free(scene.stream);
+}
+
+static void test_what_was_written_before_a_failure_is_read(void)
+{
+        struct scene scene;
+        char bytes[8];
+
+        begin(&scene);
+        assert(stream_write(scene.stream, "abc", 3) == 0);
+        stream_end(scene.stream, true);
+        assert(stream_read(scene.stream, bytes, 2) == 2 &&
+               stream_read(scene.stream, bytes, 2) == 1);
+        assert(stream_read(scene.stream, bytes, 2) == STREAM_FAILED);
+        stream_free(scene.stream);
+}
+
+static void test_writer_waits_for_room_and_no_longer(void)
+{
+        struct scene scene;
+        char bytes[1000];
+        pthread_t writer;
+
+        begin(&scene);
+        scene.size = ROOM + 1;
+        assert(pthread_create(&writer, NULL, write_all, &scene) == 0);
+        (void)poll(NULL, 0, 50);
+        assert(!atomic_load(&scene.done));
+        assert(stream_read(scene.stream, bytes, sizeof(bytes)) == sizeof(bytes));
+        assert(pthread_join(writer, NULL) == 0 && scene.result == 0);
+        stream_free(scene.stream);
+}
+
+static void test_writer_is_told_that_the_reader_has_gone(void)
+{
+        struct scene scene;
+        pthread_t writer;
+
+        begin(&scene);
+        scene.size = MANY;
+        assert(pthread_create(&writer, NULL, write_all, &scene) == 0);
+        (void)poll(NULL, 0, 50);
+        stream_break(scene.stream);
+        assert(pthread_join(writer, NULL) == 0 && scene.result == -EPIPE);
+        assert(stream_write(scene.stream, "x", 1) == -EPIPE);
+        stream_free(scene.stream);
+        stream_free(NULL);
+        stream_break(NULL);
+}
+
+int main(void)
+{
+        test_all_arrives_in_order();
+        test_news_only_for_a_reader_that_found_nothing();
+        test_what_was_written_before_a_failure_is_read();
+        test_writer_waits_for_room_and_no_longer();
+        test_writer_is_told_that_the_reader_has_gone();
+        return 0;
+}
