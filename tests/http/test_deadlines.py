@@ -41,7 +41,8 @@ def test_head_byte_by_byte_is_cut(start):
 def test_later_head_byte_by_byte_is_cut(start, piece):
     with start(ONE + "header_timeout = 1s\nkeepalive = 1s\n") as server, server.connect() as slow:
         assert slow.ask("/").status == 200
-        assert 0.8 < drip(slow, piece, 8) < 1 + CUT
+        # libmicrohttpd 1.0 takes one empty line and no more
+        assert drip(slow, piece, 8) < 1 + CUT
 
 
 def test_silent_connection_is_closed_without_an_answer(start):
