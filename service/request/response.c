@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ": " and CR LF around every header. */
 #define HEADER_OVERHEAD 4
@@ -204,8 +205,39 @@ int response_set_body(struct response *response, struct arena *arena, const void
 
         if (!copy)
                 return -ENOMEM;
+        response_drop_file(response);
         response->body = copy;
         response->body_size = size;
+        return 0;
+}
+
+int response_take_file(struct response *response)
+{
+        if (!response->has_file)
+                return -1;
+        response->has_file = false;
+        return response->file;
+}
+
+void response_drop_file(struct response *response)
+{
+        int fd = response_take_file(response);
+
+        if (fd >= 0)
+                (void)close(fd);
+}
+
+int response_set_file(struct response *response, int fd, uint64_t offset, uint64_t size)
+{
+        response_drop_file(response);
+        response->has_file = true;
+        response->file = fd;
+        response->file_offset = offset;
+        if (size > SIZE_MAX) {
+                response_drop_file(response);
+                return -EFBIG;
+        }
+        response->body_size = (size_t)size;
         return 0;
 }
 
@@ -226,6 +258,7 @@ static void set_error_body(struct response *response, struct arena *arena, const
 
 void response_error(struct response *response, struct arena *arena, int status, const char *reason)
 {
+        response_drop_file(response);
         response->n_headers = 0;
         response->head_size = 0;
         response->streamed = false;

@@ -3,7 +3,7 @@
  * A response as data: status, headers and body, put together by an application thread or by the
  * worker itself.
  *
- * All memory is the request's arena. Pure: no I/O.
+ * All memory is the request's arena. Pure: no I/O, though it may own the file that is its body.
  */
 #pragma once
 
@@ -30,11 +30,14 @@ struct response {
         int status; /* 0: not answered */
         struct header *headers;
         size_t n_headers;
-        size_t head_size; /* bytes that the headers take on the wire */
-        const char *body; /* arena memory or static text */
-        size_t body_size; /* when streamed, may be RESPONSE_SIZE_UNKNOWN */
-        bool streamed;    /* the body is not here, it comes piece by piece */
-        bool close;       /* the connection ends with this response */
+        size_t head_size;     /* bytes that the headers take on the wire */
+        const char *body;     /* arena memory or static text */
+        size_t body_size;     /* when streamed, may be RESPONSE_SIZE_UNKNOWN */
+        bool streamed;        /* the body is not here, it comes in pieces */
+        bool has_file;        /* the body is body_size bytes of a file instead */
+        int file;             /* owned, when has_file */
+        uint64_t file_offset; /* where the body begins */
+        bool close;           /* the connection ends with this response */
 };
 
 /**
@@ -54,6 +57,20 @@ int response_add_header(struct response *response, struct arena *arena, const ch
 /** response_set_body() - copy the body. Return: 0, or -ENOMEM. */
 int response_set_body(struct response *response, struct arena *arena, const void *body,
                       size_t size);
+
+/**
+ * response_set_file() - let bytes of a file be the body
+ * @fd: a regular file; the response's from now on, closed on failure as well
+ *
+ * Return: 0; -EFBIG when @size is more than memory has addresses, as body_size is.
+ */
+int response_set_file(struct response *response, int fd, uint64_t offset, uint64_t size);
+
+/** response_take_file() - the file that is the body, which the caller then owns; -1: none. */
+int response_take_file(struct response *response);
+
+/** response_drop_file() - close the file that is the body, if there is one. */
+void response_drop_file(struct response *response);
 
 /**
  * response_error() - make the response of a refusal or failure: discards what there was, a short

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "worker/connection.h"
 #include "worker/http_head.h"
+#include "worker/http_reply.h"
 #include "worker/unseen.h"
 
 /* Request line, headers and response head of a connection live in this pool, which is cleared for
@@ -235,22 +236,6 @@ static struct MHD_Response *make_streamed(struct transaction *transaction)
         return reply;
 }
 
-static struct MHD_Response *make_reply(struct transaction *transaction)
-{
-        const struct response *response = &transaction->response;
-        union {
-                const char *text;
-                void *buffer;
-        } body = {.text = response->body ? response->body : ""};
-
-        if (response->streamed)
-                return make_streamed(transaction);
-        /* PERSISTENT: the body lives in the transaction, which ends after the response has been
-         * sent. */
-        return MHD_create_response_from_buffer(response->body_size, body.buffer,
-                                               MHD_RESPMEM_PERSISTENT);
-}
-
 static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
                               struct transaction *transaction)
 {
@@ -259,7 +244,8 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
 
         transaction_answer(transaction);
         connection_enter(connection_of(mhd), CONNECTION_SENDING);
-        reply = make_reply(transaction);
+        reply = transaction->response.streamed ? make_streamed(transaction)
+                                               : http_reply(&transaction->response);
         if (!reply)
                 return MHD_NO;
         if (add_headers(reply, transaction, must_close(http, transaction)))

@@ -301,6 +301,7 @@ static void finish(struct transaction *transaction)
         write_record(transaction, outcome, &transaction->arena);
         flight_end(&transaction->service->flights, transaction->flight);
         stream_free(transaction->exchange.stream);
+        response_drop_file(&transaction->response);
         arena_free(&transaction->arena);
         free(transaction->body);
         free(transaction);

@@ -3,8 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct arena arena;
 
@@ -132,6 +134,50 @@ static void test_status_phrase_knows_the_registered(void)
         assert(strcmp(status_phrase(299), "Unknown") == 0);
 }
 
+static int open_something(void)
+{
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        assert(fd >= 0);
+        return fd;
+}
+
+static bool closed(int fd)
+{
+        return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+}
+
+static void test_file_belongs_to_the_response_until_it_is_taken(void)
+{
+        struct response response = {0};
+        int fd = open_something();
+
+        assert(response_take_file(&response) == -1);
+        response_drop_file(&response);
+        assert(response_set_file(&response, fd, 5, 10) == 0);
+        assert(response.file_offset == 5 && response.body_size == 10);
+        assert(response_take_file(&response) == fd && response_take_file(&response) == -1);
+        response_drop_file(&response);
+        assert(!closed(fd));
+        assert(response_set_file(&response, fd, 0, 0) == 0);
+        response_drop_file(&response);
+        assert(closed(fd) && !response.has_file);
+}
+
+static void test_another_body_closes_the_file(void)
+{
+        struct response response = {0};
+        int fd = open_something();
+
+        assert(response_set_file(&response, fd, 5, 10) == 0);
+        assert(response_set_body(&response, &arena, "x", 1) == 0);
+        assert(closed(fd) && !response.has_file && response.body_size == 1);
+        fd = open_something();
+        assert(response_set_file(&response, fd, 5, 10) == 0);
+        response_error(&response, &arena, 404, NULL);
+        assert(closed(fd) && !response.has_file);
+}
+
 int main(void)
 {
         test_set_replaces_and_add_does_not();
@@ -144,6 +190,8 @@ int main(void)
         test_error_tells_the_reason_and_what_is_allowed();
         test_error_with_an_endless_reason_still_answers();
         test_status_phrase_knows_the_registered();
+        test_file_belongs_to_the_response_until_it_is_taken();
+        test_another_body_closes_the_file();
         arena_free(&arena);
         return 0;
 }
