@@ -36,6 +36,11 @@ bool token_valid(const char *text, size_t size)
         return size > 0;
 }
 
+bool value_ends(const char *text)
+{
+        return text[strspn(text, " \t")] == '\0';
+}
+
 bool field_value_valid(const char *text, size_t size)
 {
         for (size_t i = 0; i < size; i++) {
@@ -59,4 +64,18 @@ const struct header *request_header(const struct request *request, const char *n
                         return &request->headers[i];
         }
         return NULL;
+}
+
+const struct header *request_only_header(const struct request *request, const char *name)
+{
+        const struct header *only = NULL;
+
+        for (size_t i = 0; i < request->n_headers; i++) {
+                if (!header_is(&request->headers[i], name))
+                        continue;
+                if (only)
+                        return NULL;
+                only = &request->headers[i];
+        }
+        return only;
 }

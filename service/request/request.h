@@ -51,6 +51,9 @@ struct request {
  */
 const struct header *request_header(const struct request *request, const char *name);
 
+/** request_only_header() - the header of a name that is there exactly once; NULL otherwise. */
+const struct header *request_only_header(const struct request *request, const char *name);
+
 /**
  * header_is() - whether a header has a name, compared without case (ASCII, whatever the locale).
  */
@@ -66,6 +69,12 @@ bool token_valid(const char *text, size_t size);
  * 9110 5.5).
  */
 bool field_value_valid(const char *text, size_t size);
+
+/**
+ * value_ends() - whether nothing but blanks is left of a header's value: they are no part of it
+ * (RFC 9110 5.5), but not every version of libmicrohttpd takes them away
+ */
+bool value_ends(const char *text);
 
 /** equal_ignoring_case() - whether @size bytes are the text @other, ASCII letters without case. */
 bool equal_ignoring_case(const char *text, size_t size, const char *other);

@@ -15,6 +15,17 @@ static void test_request_header_finds_the_first_without_case(void)
         assert(!request_header(&request, "x-one-more"));
 }
 
+static void test_request_only_header_is_there_once(void)
+{
+        struct header headers[] = {
+                {"Accept", "a", 6, 1}, {"X-One", "1", 5, 1}, {"x-one", "2", 5, 1}};
+        struct request request = {.headers = headers, .n_headers = 3};
+
+        assert(request_only_header(&request, "accept") == &headers[0]);
+        assert(!request_only_header(&request, "X-One"));
+        assert(!request_only_header(&request, "X-Two"));
+}
+
 static void test_token_valid_takes_tchar_only(void)
 {
         assert(token_valid("aZ09!#$%&'*+-.^_`|~", 19));
@@ -25,6 +36,14 @@ static void test_token_valid_takes_tchar_only(void)
         assert(!token_valid("a\xe9", 2));
         assert(!token_valid("a\x7f", 2));
         assert(!token_valid("(a)", 3));
+}
+
+static void test_value_ends_where_only_blanks_follow(void)
+{
+        assert(value_ends(""));
+        assert(value_ends(" \t "));
+        assert(!value_ends("a"));
+        assert(!value_ends(" \ta "));
 }
 
 static void test_field_value_valid_refuses_control_bytes_but_tab(void)
@@ -49,7 +68,9 @@ static void test_equal_ignoring_case_folds_letters_only(void)
 int main(void)
 {
         test_request_header_finds_the_first_without_case();
+        test_request_only_header_is_there_once();
         test_token_valid_takes_tchar_only();
+        test_value_ends_where_only_blanks_follow();
         test_field_value_valid_refuses_control_bytes_but_tab();
         test_equal_ignoring_case_folds_letters_only();
         return 0;
