@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Applications: what every kind (native, later cgi, static, wsgi) offers to the worker.
+ * Applications: what every kind (native, static, later cgi, wsgi) offers to the worker.
  *
  * A kind is a table of functions. apps_check() is pure and also runs in the master; all else runs
  * in a worker (or in the short-lived child of `appsrv check`), because it may run the application's

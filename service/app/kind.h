@@ -32,6 +32,7 @@ struct app {
 };
 
 extern const struct kind kind_native;
+extern const struct kind kind_static;
 
 /**
  * exchange_set_head() - what appsrv_send() and appsrv_begin() have in common

@@ -16,6 +16,7 @@
 
 static const struct kind *const kinds[] = {
         &kind_native,
+        &kind_static,
 };
 
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
