@@ -87,10 +87,13 @@ static int take_signals(struct worker *worker)
         return worker->signals < 0 ? -errno : 0;
 }
 
-/* As far as the hard limit goes; where it ends too early accept4() says so, and the gate waits. */
+/*
+ * Each connection may have a file beside its socket, the body that it is sent. As far as the hard
+ * limit goes; where it ends too early accept4() says so, and the gate waits.
+ */
 static void raise_descriptor_limit(const struct config *config)
 {
-        rlim_t wanted = (rlim_t)config->http_worker_connections + DESCRIPTORS_BESIDE;
+        rlim_t wanted = 2 * (rlim_t)config->http_worker_connections + DESCRIPTORS_BESIDE;
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)

@@ -5,6 +5,7 @@ import random
 import stat
 import subprocess
 import time
+from contextlib import ExitStack
 from email.utils import formatdate
 from pathlib import Path
 
@@ -279,6 +280,17 @@ def test_descriptors_are_given_back(start, site):
                     for headers in ([], [("If-Match", '"x"')], [("If-None-Match", "*")], [("Range", "bytes=99-")]):
                         connection.ask(target, headers=[("Accept-Encoding", "gzip"), *headers])
             wait_until(lambda: len(os.listdir(f"/proc/{worker}/fd")) <= before, 5, "descriptors are closed")
+
+
+def test_every_connection_may_have_a_file(start, tmp_path):
+    (tmp_path / "big.bin").touch()
+    os.truncate(tmp_path / "big.bin", 10 * BIG)
+    with start(configuration(tmp_path), wrapper=("prlimit", "--nofile=300:4096")) as server, ExitStack() as downloads:
+        for _ in range(300):
+            connection = downloads.enter_context(server.connect())
+            connection.send(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert connection._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        assert server.ask("/big.bin", headers=[("Range", "bytes=0-0")]).status == 206
 
 
 def cpu_seconds(pid):
