@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "worker/connection.h"
@@ -122,6 +123,17 @@ static const char *copy_text(struct head_copy *copy, const char *text, size_t si
         return begin;
 }
 
+/* White space behind a value is no part of it (RFC 9112 5.1), but 0.9.75 leaves it there, and means
+ * it: "chunked " is not chunked to it, so that has to be seen. */
+static size_t without_blanks(const char *name, const char *value, size_t size)
+{
+        if (strcasecmp(name, "Transfer-Encoding") == 0)
+                return size;
+        while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
+                size--;
+        return size;
+}
+
 static enum MHD_Result copy_header(void *data, enum MHD_ValueKind kind, const char *name,
                                    size_t name_size, const char *value, size_t value_size)
 {
@@ -129,7 +141,7 @@ static enum MHD_Result copy_header(void *data, enum MHD_ValueKind kind, const ch
         struct request *request = copy->request;
 
         (void)kind;
-        value_size = value ? value_size : 0;
+        value_size = value ? without_blanks(name, value, value_size) : 0;
         request->headers[request->n_headers++] = (struct header){
                 .name = copy_text(copy, name, name_size),
                 .name_size = name_size,

@@ -69,6 +69,12 @@ def test_one_record_for_a_request_with_an_id(server):
     assert len(server.lines("one=record")) == 1
 
 
+def test_white_space_around_a_value_is_no_part_of_it(server):
+    with server.connect() as connection:
+        answer = connection.ask("/echo", headers=[("X-Padded", " \t a b \t ")])
+    assert b"x-padded: a b\n" in answer.body.lower()
+
+
 def test_ids_are_unique(server):
     ids = {server.ask("/").request_id for _ in range(50)}
     assert len(ids) == 50 and all(len(id) == 32 for id in ids)
