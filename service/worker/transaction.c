@@ -12,10 +12,6 @@
 #include "request/route.h"
 #include "request/target.h"
 
-/* First room for a body whose size is not known beforehand, or is announced larger: a client that
- * announces 10 MiB and sends nothing costs this much. */
-#define BODY_FIRST_ROOM 16384
-
 /* Beyond the limit this much of a body is read and dropped, so that the client reads the 413
  * instead of a reset connection. */
 #define BODY_DROP_MAX ((uint64_t)1 << 20)
@@ -114,30 +110,6 @@ bool transaction_head(struct transaction *transaction, struct verdict seen)
         return true;
 }
 
-/* Room for @size more bytes, within what was announced. */
-static bool make_room(struct transaction *transaction, size_t size)
-{
-        size_t needed = transaction->request.body_size + size;
-        size_t capacity = transaction->body_capacity;
-        char *body;
-
-        if (needed <= capacity)
-                return true;
-        if (capacity == 0)
-                capacity = BODY_FIRST_ROOM;
-        while (capacity < needed)
-                capacity *= 2;
-        if (!transaction->framing.chunked && capacity > transaction->framing.content_length)
-                capacity = (size_t)transaction->framing.content_length;
-
-        body = realloc(transaction->body, capacity);
-        if (!body)
-                return false;
-        transaction->body = body;
-        transaction->body_capacity = capacity;
-        return true;
-}
-
 /* The body is more than what was allowed: remembered now, answered when the request is complete. */
 static bool drop(struct transaction *transaction, size_t size)
 {
@@ -152,14 +124,16 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
 {
         struct request *request = &transaction->request;
         uint64_t limit = transaction->service->limits.request_body;
+        int r;
 
         if (transaction->body_dropped > 0 || size > limit - request->body_size)
                 return drop(transaction, size);
-        if (!make_room(transaction, size)) {
-                transaction_refuse(transaction, 503, "no memory for the body", true);
+        r = body_add(&transaction->body, data, size, (size_t)transaction->framing.content_length,
+                     transaction->service->config->http_body_spool_threshold);
+        if (r < 0) {
+                transaction_refuse(transaction, 503, "no room for the body", true);
                 return false;
         }
-        memcpy(transaction->body + request->body_size, data, size);
         request->body_size += size;
         return true;
 }
@@ -178,11 +152,15 @@ bool transaction_complete(struct transaction *transaction)
 {
         struct service *service = transaction->service;
 
-        transaction->request.body = transaction->body ? transaction->body : "";
         if (transaction->body_dropped > 0) {
                 transaction_refuse(transaction, 413, "body too large", true);
                 return false;
         }
+        if (body_complete(&transaction->body) < 0) {
+                transaction_refuse(transaction, 503, "no room for the body", true);
+                return false;
+        }
+        transaction->request.body = transaction->body.bytes ? transaction->body.bytes : "";
         if (strcmp(transaction->request.path, "*") == 0) {
                 describe_server(transaction);
                 return false;
@@ -303,7 +281,7 @@ static void finish(struct transaction *transaction)
         stream_free(transaction->exchange.stream);
         response_drop_file(&transaction->response);
         arena_free(&transaction->arena);
-        free(transaction->body);
+        body_free(&transaction->body);
         free(transaction);
 }
 

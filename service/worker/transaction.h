@@ -19,6 +19,7 @@
 #include "request/request.h"
 #include "request/response.h"
 #include "request/validate.h"
+#include "worker/body.h"
 #include "worker/pool.h"
 
 /* What all transactions of a worker share. */
@@ -63,8 +64,7 @@ struct transaction {
         struct response response;
         struct exchange exchange;
         struct framing framing;
-        char *body; /* what arrived so far; grows up to what was announced or allowed */
-        size_t body_capacity;
+        struct body body;      /* what arrived so far */
         uint64_t body_dropped; /* bytes that arrived beyond the limit */
         int app;               /* index, or negative when there is none */
         bool refused;

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What requests get: heads judged, bodies gathered, routes found, responses framed."""
+import os
+from pathlib import Path
+
 import pytest
 
 from lib.client import Connection, Load
+from lib.processes import memory_of
+from lib.wait import wait_until
 
 OK = b"HTTP/1.1 200 "
 
@@ -67,6 +72,26 @@ def test_one_record_for_a_request_with_an_id(server):
     assert answer.status == 200
     server.wait_for_line(answer.request_id)
     assert len(server.lines("one=record")) == 1
+
+
+def files_of(pid):
+    """The temporary files that a process has open."""
+    return [name for path in Path(f"/proc/{pid}/fd").iterdir() if "/var/tmp/#" in (name := os.readlink(path))]
+
+
+def test_large_bodies_lie_in_files_and_come_back_whole(start):
+    settings = "[server]\nworkers = 1\n[http]\nbody_spool_threshold = 8k\nlimit_request_body = 100m\n"
+    with start(settings) as server, server.connect() as connection:
+        [worker] = server.workers()
+        body = bytes(range(256)) * 4096
+        for size in (0, 8191, 8192, 8193, len(body)):
+            assert connection.ask("/echo", method="POST", body=body[:size]).body.endswith(b"\n" + body[:size])
+        head = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n"
+        with server.connect() as half:
+            half.send(head + bytes(30_000_000))
+            wait_until(lambda: files_of(worker), 10, "a file")
+            assert memory_of(worker) < 30_000
+        wait_until(lambda: not files_of(worker), 10, "no file is left")
 
 
 def test_white_space_around_a_value_is_no_part_of_it(server):

@@ -303,7 +303,7 @@ def test_file_cut_while_it_is_sent_breaks_only_that_connection(start, tmp_path):
     big.touch()
     os.truncate(big, 10 * BIG)  # more than the buffers of both sockets take
     # what is missing never comes, so the connection is one on which nothing moves
-    config = configuration(tmp_path) + "[http]\nkeepalive = 2s\n"
+    config = configuration(tmp_path) + "[http]\nsend_timeout = 2s\n"
     with start(config) as server, server.connect() as slow:
         slow.send(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
         slow._until(b"\r\n\r\n")

@@ -3,11 +3,11 @@
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from lib.client import Incomplete
+from lib.processes import memory_of
 from lib.wait import wait_until
 
 ONE = "[server]\nworkers = 1\nthreads = 2\n"
@@ -63,11 +63,6 @@ def test_nothing_follows_a_body_without_pieces(server):
     with server.connect() as connection:
         assert connection.ask("/stream?pieces=0&size=0&length=0").body == b""
         assert connection.ask("/").status == 200
-
-
-def memory_of(pid):
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0])
 
 
 def test_slow_reader_holds_its_own_thread_and_no_memory(start):

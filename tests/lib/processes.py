@@ -39,3 +39,9 @@ def children(pid):
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
     except FileNotFoundError:
         return []
+
+
+def memory_of(pid):
+    """Kilobytes that a process has in memory."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0])
