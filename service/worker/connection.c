@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Deadlines are stored when a stage begins; what was moved since then is asked for only when one is
- * reached. Loop thread. */
+/* Connections are looked at now and then, those that are in one stage for long: what they moved is
+ * asked for only then. Loop thread. */
 #include "worker/connection.h"
 
 #include <arpa/inet.h>
@@ -24,10 +24,16 @@
 #define DRAIN_CHECK_USEC (100 * USEC_PER_MSEC)
 
 /* What is over sooner, as most stages are, costs no question to the kernel. */
-#define LOOK_USEC (100 * USEC_PER_MSEC)
+#define FIRST_LOOK_USEC (100 * USEC_PER_MSEC)
+#define LOOK_USEC       USEC_PER_SEC
 
 /* Deadlines that are this close to each other are checked at once. */
 #define CHECK_USEC (10 * USEC_PER_MSEC)
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
 
 void connections_init(struct connections *connections, const struct config *config,
                       struct board_slot *slot)
@@ -124,24 +130,21 @@ static void set_deadline(struct connection *connection, uint64_t deadline)
                 connection->all->earliest = deadline;
 }
 
-/* Only the kernel knows what a client has taken, or whether a next head has begun. */
-static bool is_kernels(enum connection_stage stage)
-{
-        return stage == CONNECTION_SENDING || stage == CONNECTION_IDLE;
-}
-
 void connection_enter(struct connection *connection, enum connection_stage stage)
 {
+        uint64_t now = now_usec();
         uint64_t timeout;
 
         connection->stage = stage;
-        connection->since = now_usec();
-        connection->arrived = 0;
-        connection->looked = !is_kernels(stage);
         timeout = timeout_of(connection);
-        if (!connection->looked && timeout > LOOK_USEC)
-                timeout = LOOK_USEC;
-        set_deadline(connection, timeout == USEC_NEVER ? timeout : connection->since + timeout);
+        connection->since = connection->looked = now;
+        connection->credit = timeout;
+        connection->arrived = connection->moved = 0;
+        connection->counted = stage == CONNECTION_BODY;
+        if (timeout == USEC_NEVER)
+                set_deadline(connection, USEC_NEVER);
+        else
+                set_deadline(connection, now + least(timeout, FIRST_LOOK_USEC));
 }
 
 void connection_received(struct connection *connection, size_t size)
@@ -149,44 +152,81 @@ void connection_received(struct connection *connection, size_t size)
         connection->arrived += size;
 }
 
-/* -- deadlines -- */
+/* -- looks -- */
 
-/* What the kernel counts in a stage. */
-static uint64_t counted(const struct connection *connection)
+/* What counts in a stage. */
+static uint64_t moved_by(const struct connection *connection, const struct socket_facts *facts)
 {
-        struct socket_facts facts = socket_facts(connection->fd);
-
-        return connection->stage == CONNECTION_SENDING ? facts.acknowledged : facts.received;
+        switch (connection->stage) {
+        case CONNECTION_BODY:
+                return connection->arrived;
+        case CONNECTION_SENDING:
+                return facts->acknowledged;
+        case CONNECTION_IDLE:
+                return facts->received;
+        case CONNECTION_HEAD:
+        case CONNECTION_WORKING:
+                break;
+        }
+        return 0;
 }
 
-/* What was moved since the stage began, as time at the minimum rate. */
-static uint64_t earned_usec(const struct connection *connection)
+/* Time for what was moved since the last look. */
+static uint64_t earned_usec(const struct connection *connection, uint64_t moved)
 {
-        uint64_t moved = 0;
-
-        if (connection->stage == CONNECTION_BODY)
-                moved = connection->arrived;
-        else if (connection->stage == CONNECTION_SENDING)
-                moved = counted(connection) - connection->base;
-        return moved * USEC_PER_SEC / connection->all->config->http_minimum_rate;
+        if (connection->stage != CONNECTION_BODY && connection->stage != CONNECTION_SENDING)
+                return 0;
+        return (moved - connection->moved) * USEC_PER_SEC /
+               connection->all->config->http_minimum_rate;
 }
 
-/* The deadline is reached. Return: whether there is a later one. */
-static bool put_off(struct connection *connection, uint64_t now)
+/* Account for the time since the last look. Return: whether there is any left. */
+static bool settle(struct connection *connection, uint64_t moved, uint64_t now)
 {
-        uint64_t deadline;
+        uint64_t taken = now - connection->looked;
+        uint64_t earned = connection->counted ? earned_usec(connection, moved) : 0;
 
-        if (!connection->looked) {
-                connection->looked = true;
-                connection->base = counted(connection);
-        } else if (connection->stage == CONNECTION_IDLE && counted(connection) > connection->base) {
+        connection->credit = least(connection->credit + earned, timeout_of(connection));
+        if (connection->credit <= taken)
+                return false;
+        connection->credit -= taken;
+        connection->looked = now;
+        connection->moved = moved;
+        connection->counted = true;
+        return true;
+}
+
+/*
+ * He will not send the rest of what he has begun. 0.9.75 of libmicrohttpd does not notice when the
+ * end of the stream arrives together with the last bytes: it takes a short read for the end of what
+ * there is, and asks for an edge of epoll(7) that has been. The end of both directions makes
+ * another one.
+ */
+static bool left_in_the_middle(const struct connection *connection,
+                               const struct socket_facts *facts)
+{
+        return facts->closed && !facts->unread && connection->stage != CONNECTION_SENDING;
+}
+
+/* Return: whether the connection goes on. */
+static bool look(struct connection *connection, uint64_t now)
+{
+        const struct socket_facts facts = socket_facts(connection->fd);
+        uint64_t moved = moved_by(connection, &facts);
+
+        if (left_in_the_middle(connection, &facts)) {
+                connection->deadline = USEC_NEVER;
+                (void)shutdown(connection->fd, SHUT_RDWR);
+                return true;
+        }
+        if (connection->stage == CONNECTION_IDLE && connection->counted &&
+            moved > connection->moved) {
                 connection_enter(connection, CONNECTION_HEAD);
                 return true;
         }
-        deadline = connection->since + timeout_of(connection) + earned_usec(connection);
-        if (deadline <= now)
+        if (!settle(connection, moved, now))
                 return false;
-        set_deadline(connection, deadline);
+        set_deadline(connection, now + least(connection->credit, LOOK_USEC));
         return true;
 }
 
@@ -206,7 +246,7 @@ static bool idle(const struct connection *connection, uint64_t now)
 
 static void check(struct connection *connection, uint64_t now)
 {
-        if (connection->deadline <= now && !put_off(connection, now))
+        if (connection->deadline <= now && !look(connection, now))
                 expire(connection);
         /* What is queued is read first, then the end of the stream is seen. */
         else if (connection->all->draining && idle(connection, now))

@@ -2,9 +2,9 @@
 /*
  * Connections: who is connected, what he is doing, and how long he may take for it.
  *
- * Every deadline is absolute: a client that moves a byte now and then does not put it off. Only for
- * bodies and responses does what was moved count, at a minimum rate. Knows nothing of
- * libmicrohttpd. Loop thread.
+ * A client that moves a byte now and then does not put the end off. Heads have a deadline; for
+ * bodies and responses a client has a credit of time, which what he moves fills up again at the
+ * minimum rate, never beyond what it was at first. Knows nothing of libmicrohttpd. Loop thread.
  */
 #pragma once
 
@@ -33,11 +33,13 @@ struct connection {
         struct connections *all;
         int fd; /* borrowed */
         enum connection_stage stage;
-        uint64_t since;    /* when the stage began */
-        uint64_t deadline; /* when it is looked at whether it has taken too long; USEC_NEVER */
-        uint64_t arrived;  /* bytes of the body so far */
-        bool looked;       /* the next one is known: */
-        uint64_t base;     /* bytes that were received or acknowledged near the stage's beginning */
+        uint64_t since;                  /* when the stage began */
+        uint64_t deadline;               /* when it is looked at again; USEC_NEVER */
+        uint64_t credit;                 /* how much longer it may take, counted from: */
+        uint64_t looked;                 /* when it was looked at last */
+        uint64_t arrived;                /* bytes of the body so far */
+        uint64_t moved;                  /* bytes that had arrived or were acknowledged then */
+        bool counted;                    /* the last one is known */
         struct transaction *transaction; /* the request that is not over; NULL: none */
         uint64_t received;               /* bytes of complete requests */
         bool served;                     /* had a request before */

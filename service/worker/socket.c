@@ -4,6 +4,7 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* States of a TCP connection; <netinet/tcp.h>, which names them, and <linux/tcp.h>, which has all
@@ -18,12 +19,15 @@ struct socket_facts socket_facts(int fd)
 {
         struct tcp_info info = {0};
         socklen_t size = sizeof(info);
+        int unread = 0;
 
         (void)getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+        (void)ioctl(fd, FIONREAD, &unread);
         return (struct socket_facts){
                 .received = info.tcpi_bytes_received,
                 .acknowledged = info.tcpi_bytes_acked,
                 .closed = info.tcpi_state == STATE_CLOSE || info.tcpi_state == STATE_CLOSE_WAIT ||
                           info.tcpi_state == STATE_LAST_ACK,
+                .unread = unread > 0,
         };
 }

@@ -10,7 +10,8 @@ struct socket_facts {
         uint64_t received;     /* bytes that the client sent so far; the end of his stream is one */
         uint64_t acknowledged; /* bytes that he has taken */
         bool closed;           /* he has closed, or was faster after we did */
+        bool unread;           /* there are bytes that we have not read */
 };
 
-/** socket_facts() - ask; costs a system call that locks the socket. */
+/** socket_facts() - ask; costs two system calls, which lock the socket. */
 struct socket_facts socket_facts(int fd);

@@ -70,6 +70,24 @@ def test_body_byte_by_byte_is_cut(start):
         assert "OUTCOME=timeout" in server.wait_for_line("HTTP_STATUS=408")
 
 
+def test_body_that_stops_is_cut_however_much_of_it_came(start):
+    with start(ONE + "body_timeout = 1s\nminimum_rate = 500\n") as server, server.connect() as stalled:
+        stalled.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n" + bytes(1_000_000))
+        began = time.monotonic()
+        assert stalled.rest() == b""
+        assert 0.8 < time.monotonic() - began < CUT
+        assert "OUTCOME=timeout" in server.wait_for_line("HTTP_STATUS=408")
+
+
+def test_client_that_leaves_within_his_body_is_noticed(start):
+    """Also when the end comes together with the last bytes, which libmicrohttpd 0.9.75 does not notice itself."""
+    with start(ONE) as server:
+        for _ in range(5):
+            with server.connect() as client:
+                client.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n" + bytes(3_000_000))
+        wait_until(lambda: len(server.lines("OUTCOME=client-abort")) == 5, 5, "five records")
+
+
 def test_body_that_is_fast_enough_may_take_longer(start):
     with start(ONE + "body_timeout = 1s\nminimum_rate = 1k\n") as server, server.connect() as steady:
         body = b"steady" * 4000
