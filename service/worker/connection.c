@@ -171,6 +171,12 @@ static uint64_t moved_by(const struct connection *connection, const struct socke
         return 0;
 }
 
+/* What a neighbour on a unix socket has taken is not known: rather too patient than to cut him. */
+static bool unlimited(const struct connection *connection, const struct socket_facts *facts)
+{
+        return connection->stage == CONNECTION_SENDING && !facts->tcp;
+}
+
 /* Time for what was moved since the last look. */
 static uint64_t earned_usec(const struct connection *connection, uint64_t moved)
 {
@@ -224,7 +230,7 @@ static bool look(struct connection *connection, uint64_t now)
                 connection_enter(connection, CONNECTION_HEAD);
                 return true;
         }
-        if (!settle(connection, moved, now))
+        if (!unlimited(connection, &facts) && !settle(connection, moved, now))
                 return false;
         set_deadline(connection, now + least(connection->credit, LOOK_USEC));
         return true;

@@ -21,9 +21,11 @@ struct socket_facts socket_facts(int fd)
         socklen_t size = sizeof(info);
         int unread = 0;
 
-        (void)getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+                return (struct socket_facts){0};
         (void)ioctl(fd, FIONREAD, &unread);
         return (struct socket_facts){
+                .tcp = true,
                 .received = info.tcpi_bytes_received,
                 .acknowledged = info.tcpi_bytes_acked,
                 .closed = info.tcpi_state == STATE_CLOSE || info.tcpi_state == STATE_CLOSE_WAIT ||

@@ -7,6 +7,7 @@
 
 /* All zero for a socket that is not TCP's. */
 struct socket_facts {
+        bool tcp;
         uint64_t received;     /* bytes that the client sent so far; the end of his stream is one */
         uint64_t acknowledged; /* bytes that he has taken */
         bool closed;           /* he has closed, or was faster after we did */

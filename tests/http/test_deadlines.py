@@ -141,6 +141,22 @@ def test_response_that_is_taken_fast_enough_may_take_longer(start):
         assert "OUTCOME=ok" in server.wait_for_line("GET /large")
 
 
+def test_neighbour_on_a_unix_socket_may_be_slow(start, tmp_path):
+    path = tmp_path / "web"
+    with start(ONE + "send_timeout = 1s\n", arguments=["--listen", f"unix:{path}"]) as server:
+        with socket.socket(socket.AF_UNIX) as slow:
+            slow.connect(str(path))
+            slow.sendall(b"GET /large?bytes=8000000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            began, size = time.monotonic(), 0
+            while time.monotonic() < began + 3:
+                size += len(slow.recv(1000))
+                time.sleep(0.05)
+            while piece := slow.recv(1 << 20):
+                size += len(piece)
+        assert size > 8_000_000
+        assert "OUTCOME=ok" in server.wait_for_line("GET /large")
+
+
 def test_application_may_take_longer_than_its_client(start):
     with start(ONE + "header_timeout = 1s\nbody_timeout = 1s\nsend_timeout = 1s\nkeepalive = 1s\n") as server:
         assert server.ask("/sleep?ms=2500").status == 200
