@@ -14,9 +14,7 @@
 /* Longer than any registered method (UPDATEREDIRECTREF, 17). */
 #define METHOD_MAX 32
 
-/* A host name may have 255 bytes (RFC 1035 2.3.4), the port adds six. */
-#define AUTHORITY_MAX 261
-#define PORT_MAX      65535
+#define PORT_MAX 65535
 
 #define ACCEPTED ((struct verdict){0})
 

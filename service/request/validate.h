@@ -9,6 +9,9 @@
 
 #include "request/request.h"
 
+/* A host name may have 255 bytes (RFC 1035 2.3.4), the port adds six. */
+#define AUTHORITY_MAX 261
+
 /* Limits of a head; the settings of the same names. */
 struct head_limits {
         size_t request_line;
