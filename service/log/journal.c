@@ -263,14 +263,24 @@ bool journal_alive(struct journal *journal)
         return false;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
+
 bool journal_wait_read(struct journal *journal, uint64_t timeout_usec)
 {
-        uint64_t end = now_usec() + timeout_usec;
+        uint64_t now = now_usec(), end = now + timeout_usec;
+        uint64_t limit = now + JOURNAL_PATIENCE * timeout_usec;
+        size_t least = SIZE_MAX, unread;
 
         if (journal->fd < 0)
                 return false;
-        /* There is nothing to poll for the end of it. */
-        while (journal_unread(journal) > 0 && now_usec() < end)
-                (void)poll(NULL, 0, 1);
+        while ((unread = journal_unread(journal)) > 0 && now_usec() < end) {
+                if (unread < least)
+                        end = earlier(now_usec() + timeout_usec, limit);
+                least = unread;
+                (void)poll(NULL, 0, 1); /* there is nothing to wait for the end of it with */
+        }
         return journal_unread(journal) == 0 && journal_alive(journal);
 }

@@ -55,6 +55,9 @@ bool journal_alive(struct journal *journal);
  * question: the record that the former one had just read may be lost. The first answer is false. */
 bool journal_restarted(struct journal *journal);
 
-/** journal_wait_read() - wait at most @timeout_usec until everything that was sent has been read.
- * Return: whether it was. */
+/* As long as the journal reads on, it is waited for up to so many times as long. */
+#define JOURNAL_PATIENCE 10
+
+/** journal_wait_read() - wait until everything that was sent has been read, or nothing was for
+ * @timeout_usec (an hour at most). Return: whether all was read. */
 bool journal_wait_read(struct journal *journal, uint64_t timeout_usec);

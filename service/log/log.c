@@ -541,17 +541,42 @@ static bool settle(struct log *log, uint64_t end, bool *ret_again)
         return read && !account_untold(&log->memory->account, &loss);
 }
 
+static size_t unsent(const struct log *log)
+{
+        size_t size = 0;
+
+        for (size_t i = 0; i < log->n_channels; i++)
+                size += ring_used(&log->channels[i].ring) -
+                        ring_unforgotten(&log->channels[i].ring);
+        return size;
+}
+
+/* Until all is sent, or nothing was for @timeout_usec, or @limit. Return: when patience ends. */
+static uint64_t ship_all(struct log *log, uint64_t timeout_usec, uint64_t limit)
+{
+        uint64_t end = deadline(now_usec(), timeout_usec);
+        size_t least = SIZE_MAX;
+
+        while (log_ship(log) == -EAGAIN && now_usec() < end && now_usec() < limit) {
+                if (unsent(log) < least)
+                        end = deadline(now_usec(), timeout_usec);
+                least = unsent(log);
+                wait_for_sink(&log->channels[CHANNEL_MAIN], end);
+        }
+        return end < limit ? end : limit;
+}
+
 bool log_close(struct log *log, uint64_t timeout_usec, bool heir)
 {
         uint64_t end = deadline(now_usec(), timeout_usec);
+        uint64_t limit = deadline(now_usec(), JOURNAL_PATIENCE * timeout_usec);
         bool read, again;
 
         if (!log)
                 return true;
         log->next_report = 0;
         do {
-                while (log_ship(log) == -EAGAIN && now_usec() < end)
-                        wait_for_sink(&log->channels[CHANNEL_MAIN], end);
+                end = ship_all(log, timeout_usec, limit);
                 read = settle(log, end, &again);
         } while (again && now_usec() < end);
         if (!read && !heir)

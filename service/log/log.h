@@ -76,8 +76,9 @@ int log_open(struct log **ret, const struct log_options *options);
 int log_adopt(struct log **ret, const struct log_options *options);
 
 /**
- * log_close() - ship what can be shipped within @timeout_usec, wait until the journal has read it,
- * close; accepts NULL
+ * log_close() - ship what can be shipped, wait until the journal has read it, close; accepts NULL
+ * @timeout_usec: how long to wait when the journal takes nothing (an hour at most); as long as it
+ *                does, up to JOURNAL_PATIENCE times as long
  * @heir: whether somebody will adopt the memory: what could not be shipped is left to him. Else it
  *        is counted as lost, and the count is told on the console, the only way left.
  *

@@ -28,8 +28,12 @@ def test_reload_under_load_fails_no_request(service):
     assert load.failed == []
     assert service.master() == master
     asked = {answer.request_id for answer in load.ledger}
-    records = service.wait_for_access_records(len(asked), since)
-    assert len(records) == len(asked) and {record["REQUEST_ID"] for record in records} == asked
+    wait_until(lambda: {record["REQUEST_ID"] for record in service.access_records(since)} >= asked, 20, "all records")
+    records = service.access_records(since)
+    assert {record["REQUEST_ID"] for record in records} == asked
+    # a journal that is slower than workers are patient gets what it may have read once more, and marked
+    first = [record for record in records if "REPLAYED" not in record]
+    assert len(first) == len({record["REQUEST_ID"] for record in first})
     assert len({record["GENERATION"] for record in records}) == 4
 
 

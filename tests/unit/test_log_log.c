@@ -596,6 +596,42 @@ static void *restart_and_receive(void *arg)
         return NULL;
 }
 
+enum { SLOW_MSEC = 10, SLOW_RECORDS = 60 };
+
+/* A journald that has much to do. */
+static void *receive_slowly(void *data)
+{
+        unsigned *n = calloc(1, sizeof(*n));
+        struct entry entry;
+
+        assert(n);
+        while (*n < SLOW_RECORDS) {
+                assert(journald_receive(data, &entry, 0));
+                entry_free(&entry);
+                (*n)++;
+                (void)poll(NULL, 0, SLOW_MSEC);
+        }
+        return n;
+}
+
+static void test_close_waits_as_long_as_the_journal_reads_on(void)
+{
+        struct scene scene;
+        pthread_t reader;
+        void *n;
+
+        scene_begin(&scene, 0);
+        for (unsigned i = 0; i < SLOW_RECORDS; i++)
+                assert(commit_of(scene.log, RECORD_ACCESS, 6, i) == 0);
+        assert(pthread_create(&reader, NULL, receive_slowly, &scene.journald) == 0);
+        /* a quarter of what it takes, but twenty times the pause between two */
+        assert(log_close(scene.log, 20 * SLOW_MSEC * USEC_PER_MSEC, true));
+        scene.log = NULL;
+        assert(pthread_join(reader, &n) == 0 && *(unsigned *)n == SLOW_RECORDS);
+        free(n);
+        scene_end(&scene);
+}
+
 static void test_close_sends_again_what_a_closed_queue_held(void)
 {
         struct scene scene;
@@ -737,6 +773,7 @@ int main(void)
         test_the_level_decides_on_events_and_applications_alone();
         test_records_of_threads_are_whole_and_each_threads_in_order();
         test_close_ships_everything_and_waits_until_it_is_read();
+        test_close_waits_as_long_as_the_journal_reads_on();
         test_close_sends_again_what_a_closed_queue_held();
         test_close_tells_what_it_could_not_ship();
         test_abandon_ships_nothing();
