@@ -81,6 +81,12 @@ void flight_describe(struct flight *flight, const char *method, const char *vers
         copy_string(flight->app, sizeof(flight->app), app);
 }
 
+void flight_set_peer(struct flight *flight, const char *peer)
+{
+        if (flight)
+                copy_string(flight->peer, sizeof(flight->peer), peer);
+}
+
 void flight_set_state(struct flight *flight, enum flight_state state)
 {
         if (flight)

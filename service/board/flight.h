@@ -76,6 +76,9 @@ struct flight *flight_begin(struct flights *flights, const char *id, const char 
 void flight_describe(struct flight *flight, const char *method, const char *version,
                      const char *app);
 
+/** flight_set_peer() - the client is not who the connection is with. */
+void flight_set_peer(struct flight *flight, const char *peer);
+
 void flight_set_state(struct flight *flight, enum flight_state state);
 
 /** flight_run() - the calling thread works on it now. */

@@ -21,7 +21,7 @@ struct log_overflow {
 };
 
 /* Size of a setting that is a text, with its NUL. */
-#define CONFIG_NAME_MAX 64
+#define CONFIG_TEXT_MAX 256
 
 /* Which access records are written: [log] access. */
 enum {
@@ -38,10 +38,11 @@ typedef uint64_t setting_duration; /* microseconds */
 typedef uint64_t setting_seconds;  /* microseconds too, a multiple of USEC_PER_SEC */
 typedef uint32_t setting_level;    /* a syslog level, by its name */
 typedef struct log_overflow setting_overflow;
-typedef uint32_t setting_extra_fields;      /* a set of EXTRA_FIELD_* bits */
-typedef uint32_t setting_access;            /* of the requests that went well one in so many is
-                                               recorded, or one of ACCESS_* */
-typedef char setting_name[CONFIG_NAME_MAX]; /* a text, "" for none */
+typedef uint32_t setting_extra_fields;       /* a set of EXTRA_FIELD_* bits */
+typedef uint32_t setting_access;             /* of the requests that went well one in so many is
+                                                recorded, or one of ACCESS_* */
+typedef char setting_name[CONFIG_TEXT_MAX];  /* a text, "" for none */
+typedef char setting_peers[CONFIG_TEXT_MAX]; /* what address_set_parse() reads */
 
 /* Access fields that are recorded on demand: [log] access_fields. */
 enum {

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-_Static_assert(CONFIG_NAME_MAX <= VALUE_TEXT_MAX, "a text can be formatted");
+_Static_assert(CONFIG_TEXT_MAX <= VALUE_TEXT_MAX, "a text can be formatted");
 
 const struct section sections[N_SECTIONS] = {
 #define SECTION(section, text) {#section, text},
@@ -30,7 +30,7 @@ const struct setting settings[N_SETTINGS] = {
 
 #define TYPE(name, parse, parse_limit, format, expected, allowed)                                  \
         _Static_assert(sizeof(setting_##name) == 4 || sizeof(setting_##name) == 8 ||               \
-                               sizeof(setting_##name) == CONFIG_NAME_MAX,                          \
+                               sizeof(setting_##name) == CONFIG_TEXT_MAX,                          \
                        #name);
 #include "config/config.def"
 
@@ -91,8 +91,8 @@ char *setting_format(const struct setting *setting, const struct config *config,
         uint32_t narrow;
         uint64_t wide;
 
-        if (setting->size == CONFIG_NAME_MAX) {
-                memcpy(text, place, CONFIG_NAME_MAX);
+        if (setting->size == CONFIG_TEXT_MAX) {
+                memcpy(text, place, CONFIG_TEXT_MAX);
                 return text;
         }
         if (setting->size == sizeof(narrow)) {

@@ -34,7 +34,7 @@ struct setting {
         const char *min;   /* "" without limits */
         const char *max;
         size_t offset; /* in struct config */
-        size_t size;   /* there: 4, 8, or CONFIG_NAME_MAX of a text */
+        size_t size;   /* there: 4, 8, or CONFIG_TEXT_MAX of a text */
 };
 
 /* Both in the order of config.def. */

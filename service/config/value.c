@@ -8,9 +8,13 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "base/address_set.h"
 #include "base/clock.h"
 #include "base/number.h"
 #include "config/config.h"
+
+/* Of a name, with its NUL. */
+#define NAME_MAX_SIZE 64
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -150,14 +154,25 @@ static char *format_access(uint64_t value, char text[static VALUE_TEXT_MAX])
         return text;
 }
 
-/* The text itself is the value. */
+/* The text itself is the value, as it is of the next type. */
 static int parse_name(const char *text, uint64_t *ret)
 {
         static const char allowed[] =
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
         size_t size = strlen(text);
 
-        if (size >= CONFIG_NAME_MAX || text[0] == '.' || strspn(text, allowed) != size)
+        if (size >= NAME_MAX_SIZE || text[0] == '.' || strspn(text, allowed) != size)
+                return -EINVAL;
+        *ret = size;
+        return 0;
+}
+
+static int parse_peers(const char *text, uint64_t *ret)
+{
+        struct address_set set;
+        size_t size = strlen(text);
+
+        if (size >= CONFIG_TEXT_MAX || address_set_parse(text, &set) < 0)
                 return -EINVAL;
         *ret = size;
         return 0;

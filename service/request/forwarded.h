@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "request/address_set.h"
+#include "base/address_set.h"
 #include "request/validate.h"
 
 #define FORWARDED_SCHEME_MAX 6 /* "https" */

@@ -43,6 +43,8 @@ void connections_init(struct connections *connections, const struct config *conf
                 .slot = slot,
                 .earliest = USEC_NEVER,
         };
+        /* It was read before, when the configuration was checked. */
+        (void)address_set_parse(config->http_forwarded_allow_ips, &connections->trusted);
 }
 
 static void publish(const struct connections *connections)
@@ -77,6 +79,7 @@ struct connection *connection_new(struct connections *connections, int fd,
         connection->all = connections;
         connection->fd = fd;
         format_peer(address, connection->peer);
+        connection->trusted = address_set_has(&connections->trusted, address);
         connection->surplus = connections->n >= connections->config->http_worker_connections;
 
         connection->next = connections->first;

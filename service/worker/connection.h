@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/address_set.h"
 #include "board/board.h"
 #include "config/config.h"
 #include "request/request.h"
@@ -44,6 +45,7 @@ struct connection {
         uint64_t received;               /* bytes of complete requests */
         bool served;                     /* had a request before */
         bool surplus;                    /* beyond the limit: to be told so */
+        bool trusted;                    /* believed what he says of clients behind him */
         bool expired;                    /* ended by a deadline */
         char peer[REQUEST_PEER_MAX];
 };
@@ -51,6 +53,7 @@ struct connection {
 /* All of one worker. */
 struct connections {
         const struct config *config;
+        struct address_set trusted;
         struct board_slot *slot; /* the number of connections is published there */
         struct connection *first;
         unsigned n;

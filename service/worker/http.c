@@ -94,6 +94,7 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
         if (!transaction)
                 return NULL;
         transaction->connection = mhd;
+        transaction->trusted = connection->trusted ? &http->connections.trusted : NULL;
         connection->transaction = transaction;
         if (connection->stage == CONNECTION_IDLE)
                 connection_enter(connection, CONNECTION_HEAD);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "request/forwarded.h"
 #include "request/route.h"
 #include "request/target.h"
 
@@ -80,6 +81,27 @@ static bool has_body(const struct framing *framing)
         return framing->chunked || framing->content_length > 0;
 }
 
+/* What the proxy says counts from here on, in the black box too. */
+static struct verdict take_forwarded(struct transaction *transaction, const struct address_set *set)
+{
+        struct request *request = &transaction->request;
+        struct forwarded forwarded;
+        struct verdict verdict = forwarded_apply(request, set, &forwarded);
+
+        if (verdict.status != 0)
+                return verdict;
+        if (forwarded.client[0]) {
+                (void)snprintf(request->peer, sizeof(request->peer), "%s", forwarded.client);
+                flight_set_peer(transaction->flight, request->peer);
+        }
+        if (forwarded.scheme[0])
+                request->scheme = strcmp(forwarded.scheme, "https") == 0 ? "https" : "http";
+        if (forwarded.host[0])
+                request->host =
+                        arena_copy(&transaction->arena, forwarded.host, strlen(forwarded.host));
+        return request->host ? verdict : (struct verdict){.status = 500, .reason = "no memory"};
+}
+
 bool transaction_head(struct transaction *transaction, struct verdict seen)
 {
         struct request *request = &transaction->request;
@@ -91,6 +113,8 @@ bool transaction_head(struct transaction *transaction, struct verdict seen)
                 verdict = validate_head(request, &service->limits, &transaction->framing);
         if (verdict.status == 0)
                 verdict = target_parse(request, &transaction->arena);
+        if (verdict.status == 0 && transaction->trusted)
+                verdict = take_forwarded(transaction, transaction->trusted);
         if (verdict.status != 0) {
                 transaction_refuse(transaction, verdict.status, verdict.reason, true);
                 return false;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "app/app.h"
+#include "base/address_set.h"
 #include "base/arena.h"
 #include "board/board.h"
 #include "board/flight.h"
@@ -50,9 +51,11 @@ struct transaction {
         struct service *service;
         struct transaction *next; /* of those that only an application is still busy with */
         void *connection;         /* http.c's */
-        bool suspended;           /* libmicrohttpd lets the connection rest */
-        bool running;             /* with an application thread, or waiting for one */
-        bool over;                /* on the wire: @outcome says how */
+        const struct address_set *trusted; /* the peer is one of them: he is believed what he says
+                                              of his client; else NULL */
+        bool suspended;                    /* libmicrohttpd lets the connection rest */
+        bool running;                      /* with an application thread, or waiting for one */
+        bool over;                         /* on the wire: @outcome says how */
         enum outcome outcome;
         bool begun;     /* its application has given the head of a response in pieces */
         bool cut_short; /* and then failed to give the rest */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Peers told apart by the first bits of their addresses. Any thread. */
-#include "request/address_set.h"
+#include "base/address_set.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "request/address_set.h"
+#include "base/address_set.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
