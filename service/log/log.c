@@ -568,9 +568,9 @@ static uint64_t ship_all(struct log *log, uint64_t timeout_usec, uint64_t limit)
 
 bool log_close(struct log *log, uint64_t timeout_usec, bool heir)
 {
-        uint64_t end = deadline(now_usec(), timeout_usec);
         uint64_t limit = deadline(now_usec(), JOURNAL_PATIENCE * timeout_usec);
         bool read, again;
+        uint64_t end;
 
         if (!log)
                 return true;
