@@ -6,16 +6,14 @@
 #include "request/forwarded.h"
 
 #include <arpa/inet.h>
+#include <stdint.h>
 #include <string.h>
 
-/* More than any chain of proxies has, and few enough to look each of them up. */
-#define HOPS_MAX 32
-
-#define PORT_MAX      65535
-#define PORT_DIGITS   5
-#define ACCEPTED      ((struct verdict){0})
-#define MALFORMED_FOR "malformed X-Forwarded-For"
-#define MALFORMED     "malformed Forwarded"
+/* More than any chain of proxies has, few enough to look each of them up. */
+#define HOPS_MAX    32
+#define PORT_DIGITS 5
+#define ACCEPTED    ((struct verdict){0})
+#define MALFORMED   "malformed Forwarded"
 
 struct span {
         const char *text;
@@ -122,7 +120,7 @@ static bool port_valid(struct span span)
                         return false;
                 port = port * 10 + (unsigned)(span.text[i] - '0');
         }
-        return span.size > 0 && span.size <= PORT_DIGITS && port <= PORT_MAX;
+        return span.size > 0 && span.size <= PORT_DIGITS && port <= UINT16_MAX;
 }
 
 static bool parse_name(struct span span, struct node *ret)
@@ -216,7 +214,7 @@ static struct verdict take_x_for(struct claims *claims, struct span span)
         /* IPv6 is seen here without brackets more often than with them. */
         if (!address_parse(span.text, span.size, AF_INET6, &node.address) &&
             !parse_node(span, &node))
-                return refused(MALFORMED_FOR);
+                return refused("malformed X-Forwarded-For");
         (void)add_node(claims, &node);
         return ACCEPTED;
 }

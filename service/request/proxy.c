@@ -58,7 +58,6 @@ static struct proxy_header header_of(const struct endpoints *ends)
 
 /* With CRLF, whatever UNKNOWN is followed by. */
 #define LINE_MAX_SIZE 107
-#define PORT_MAX      65535
 
 /* What there is of the line. */
 struct line {
@@ -107,7 +106,10 @@ static int judge_keyword(const struct word *word, const char *keyword)
         return word->size == strlen(keyword);
 }
 
-/* Whether it begins an address is asked of inet_pton(): does one of these endings make it one? */
+/*
+ * Whether it begins an address is asked of inet_pton(), with which a second reader of IPv6 could
+ * disagree: does one of these endings make it one?
+ */
 static int judge_address(const struct word *word, int family, unsigned char *ret)
 {
         static const char *const endings[] = {"",     "0",      ":",   "::",    ":0",     ".0",
@@ -135,7 +137,7 @@ static int judge_port(const struct word *word, unsigned char ret[static 2])
                 if (word->text[i] < '0' || word->text[i] > '9')
                         return -EBADMSG;
                 port = port * 10 + (unsigned)(word->text[i] - '0');
-                if (port > PORT_MAX)
+                if (port > UINT16_MAX)
                         return -EBADMSG;
         }
         ret[0] = (unsigned char)(port >> 8);
@@ -168,7 +170,7 @@ static int take_endpoints(struct line *line, int family, struct proxy_header *re
         return 1;
 }
 
-/* What comes behind UNKNOWN must be ignored (2.1), so that is whole with or without more. */
+/* What comes behind UNKNOWN must be ignored (2.1), so it is whole with or without more. */
 static int take_unknown(const struct line *line, struct proxy_header *ret)
 {
         if (!line->ended)
@@ -248,7 +250,7 @@ static const struct layout {
         size_t address_size;
         size_t port_size;
 } layouts[] = {
-        {0x00, AF_UNSPEC, 0, 0},
+        {0x00, AF_UNSPEC, 0, 0}, /* need not be taken with PROXY (2.2): only if all of it is TLVs */
         {0x11, AF_INET, sizeof(struct in_addr), sizeof(in_port_t)},
         {0x21, AF_INET6, sizeof(struct in6_addr), sizeof(in_port_t)},
         {0x31, AF_UNIX, sizeof(((struct sockaddr_un *)NULL)->sun_path), 0},
@@ -373,7 +375,8 @@ static int parse_2(const unsigned char *data, size_t size, struct proxy_header *
         }
         if (size < total)
                 return 0;
-        /* LOCAL: the block is to be discarded with its family, whatever is in it (2.2). */
+        /* LOCAL: the block is discarded with its family, whatever is in it, extras as well (2.2).
+         */
         *ret = (struct proxy_header){0};
         return (int)total;
 }

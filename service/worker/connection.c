@@ -49,8 +49,16 @@ void connections_init(struct connections *connections, const struct config *conf
 
 static void publish(const struct connections *connections)
 {
-        atomic_store_explicit(&connections->slot->connections, connections->n,
-                              memory_order_relaxed);
+        atomic_store_explicit(&connections->slot->connections,
+                              connections->n + connections->arriving, memory_order_relaxed);
+}
+
+void connections_arriving(struct connections *connections, unsigned n)
+{
+        if (connections->arriving == n)
+                return;
+        connections->arriving = n;
+        publish(connections);
 }
 
 static void format_peer(const struct sockaddr *address, char text[static REQUEST_PEER_MAX])

@@ -57,6 +57,7 @@ struct connections {
         struct board_slot *slot; /* the number of connections is published there */
         struct connection *first;
         unsigned n;
+        unsigned arriving; /* handed to libmicrohttpd, which has not told of them yet */
         uint64_t earliest; /* no deadline is before it */
         uint64_t checked;  /* when all deadlines were looked at */
         bool draining;
@@ -76,6 +77,10 @@ struct connection *connection_new(struct connections *connections, int fd,
 
 /** connection_free() - the connection is over. */
 void connection_free(struct connection *connection);
+
+/** connections_arriving() - so many are on their way; they count, or more than there is room for
+ * would be accepted. */
+void connections_arriving(struct connections *connections, unsigned n);
 
 /** connection_enter() - begin a stage, and its time. */
 void connection_enter(struct connection *connection, enum connection_stage stage);

@@ -482,10 +482,16 @@ int http_fd(const struct http *http)
         return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
+/* From 1.0 on libmicrohttpd tells of a new connection in its next turn only. */
 void http_add(struct http *http, int fd, const struct sockaddr *address, socklen_t size)
 {
+        struct connections *connections = &http->connections;
+        unsigned before = connections->n;
+
         /* Closes the descriptor itself when it fails. */
-        (void)MHD_add_connection(http->daemon, fd, address, size);
+        if (MHD_add_connection(http->daemon, fd, address, size) == MHD_YES &&
+            connections->n == before)
+                connections_arriving(connections, connections->arriving + 1);
 }
 
 static void take_news(struct job *job)
@@ -519,6 +525,7 @@ void http_turn(struct http *http)
         take_news(news);
         take_finished(http, finished);
         (void)MHD_run(http->daemon);
+        connections_arriving(&http->connections, 0);
 }
 
 uint64_t http_timeout_usec(struct http *http)

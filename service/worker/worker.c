@@ -62,7 +62,8 @@ struct worker {
         struct watch on_log_wake;
         struct watch on_log_output;
         uint64_t next_beat;
-        uint64_t log_wake;  /* of what was sent and is not in safety yet */
+        uint64_t log_wake; /* of what was sent and is not in safety yet */
+        bool told_to_drain;
         uint64_t drain_end; /* USEC_NEVER: not draining */
         unsigned idle_turns;
 };
@@ -251,12 +252,11 @@ static void on_connected(void *data, int fd, const struct sockaddr *address, soc
 }
 
 /* From now on begin nothing new; the end comes when the last connection is gone or the time is up.
- */
-static void drain(struct worker *worker)
+ * Between two turns of the loop: what frees watches must not do so while the loop goes through
+ * those that are ready. */
+static void drain_if_told(struct worker *worker, uint64_t now)
 {
-        uint64_t now = now_usec();
-
-        if (worker->drain_end != USEC_NEVER)
+        if (!worker->told_to_drain || worker->drain_end != USEC_NEVER)
                 return;
         worker->drain_end = now + worker->config->server_graceful_timeout;
         atomic_store_explicit(&worker->service.slot->accepting, 0, memory_order_relaxed);
@@ -271,7 +271,7 @@ static void on_signal(struct watch *watch)
         struct signalfd_siginfo info;
 
         if (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-                drain(worker_of_signal(watch));
+                worker_of_signal(watch)->told_to_drain = true;
 }
 
 static int watch_all(struct worker *worker)
@@ -423,6 +423,7 @@ static int serve(struct worker *worker)
                         return n;
                 worker->idle_turns = n == 0 && wait < SPIN_PAUSE ? worker->idle_turns + 1 : 0;
                 now = now_usec();
+                drain_if_told(worker, now);
                 http_turn(worker->http);
                 if (worker->acceptor)
                         acceptor_turn(worker->acceptor, now);

@@ -146,6 +146,7 @@ static void test_hidden_node_leaves_the_last_known_address(void)
 {
         assert(client_is(HEADERS(RFC "for=unknown"), ""));
         assert(client_is(HEADERS(RFC "for=_hidden"), ""));
+        assert(client_is(HEADERS(RFC "for=_azAZ09"), ""));
         assert(client_is(HEADERS(RFC "for=\"_a.b-c_9:_x\""), ""));
         assert(client_is(HEADERS(RFC "for=\"Unknown:80\""), ""));
         assert(client_is(HEADERS(RFC "proto=http"), ""));
@@ -179,6 +180,12 @@ static void test_malformed_nodes_are_refused(void)
                 "]",
                 "_",
                 "_a b",
+                "_/",
+                "_:",
+                "_@",
+                "_[",
+                "_`",
+                "_{",
                 "_a/",
                 "unknown:",
                 "unknowns",
@@ -277,6 +284,7 @@ static void test_forwarded_element_has_pairs(void)
         assert(says(HEADERS(RFC "for=192.0.2.1; proto=http ;\thost=a"), "192.0.2.1", "http", "a"));
         assert(client_is(HEADERS(RFC "for=192.0.2.1;secret=x;secret=\"y,;\\\"\""), "192.0.2.1"));
         assert(malformed("for"));
+        assert(malformed("x"));
         assert(malformed("for="));
         assert(malformed("=192.0.2.1"));
         assert(malformed("for =192.0.2.1"));
@@ -300,6 +308,8 @@ static void test_quoted_strings_are_taken_apart(void)
         assert(client_is(HEADERS(RFC "x=\"\\\",for=10.0.0.9\";for=192.0.2.1"), "192.0.2.1"));
         assert(malformed("for=\""));
         assert(malformed("for=\"192.0.2.1"));
+        assert(malformed("x=\"a"));
+        assert(malformed("x=\"a\\"));
         assert(malformed("for=\"192.0.2.1\\"));
         assert(malformed("for=\"192.0.2.1\\\""));
         assert(malformed("for=\"192.0.2.1\"x"));
@@ -307,6 +317,18 @@ static void test_quoted_strings_are_taken_apart(void)
         assert(malformed("for=192.0.2.1\""));
         assert(malformed("\"for\"=192.0.2.1"));
         assert(malformed("for='192.0.2.1:1'"));
+}
+
+static void test_quoted_string_longer_than_any_host_is_refused(void)
+{
+        char value[AUTHORITY_MAX + 2], pair[sizeof(value) + 8];
+
+        memset(value, 'a', sizeof(value));
+        value[AUTHORITY_MAX + 1] = '\0';
+        (void)snprintf(pair, sizeof(pair), "x=\"%s\"", value + 1);
+        assert(!malformed(pair));
+        (void)snprintf(pair, sizeof(pair), "x=\"%s\"", value);
+        assert(malformed(pair));
 }
 
 static void test_scheme_and_host_are_those_of_the_client_s_hop(void)
@@ -390,6 +412,7 @@ int main(void)
         test_lists_of_schemes_and_hosts_have_one_value();
         test_forwarded_element_has_pairs();
         test_quoted_strings_are_taken_apart();
+        test_quoted_string_longer_than_any_host_is_refused();
         test_scheme_and_host_are_those_of_the_client_s_hop();
         test_both_kinds_complete_each_other();
         test_both_kinds_may_not_contradict();

@@ -173,6 +173,8 @@ static void test_line_is_refused_where_it_goes_wrong(void)
         assert(none_from("PROXY TCP4 1.2.3.4\r", 19));
         assert(none_from("PROXY TCP4 1.2.3.4 1.2.3.4 70000", 32));
         assert(none_from("PROXY TCP4 1.2.3.4 1.2.3.4 01", 29));
+        assert(none_from("PROXY TCP4 1.2.3.4 1.2.3.4 1/", 29));
+        assert(none_from("PROXY TCP4 1.2.3.4 1.2.3.4 1:", 29));
         assert(none_from("PROXY TCP4 1.2.3.4 1.2.3.4 1 2 ", 31));
         assert(none_from("PROXY TCP4 1.2.3.4 1.2.3.4 1 2\rx", 32));
         assert(none_from("PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n", 31));
