@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What requests get: heads judged, bodies gathered, routes found, responses framed."""
-import os
-from pathlib import Path
 
 import pytest
 
 from lib.client import Connection, Load
-from lib.processes import memory_of
+from lib.processes import descriptors, memory_of
 from lib.wait import wait_until
 
 OK = b"HTTP/1.1 200 "
@@ -76,7 +74,7 @@ def test_one_record_for_a_request_with_an_id(server):
 
 def files_of(pid):
     """The temporary files that a process has open."""
-    return [name for path in Path(f"/proc/{pid}/fd").iterdir() if "/var/tmp/#" in (name := os.readlink(path))]
+    return [name for name in descriptors(pid).values() if "/var/tmp/#" in name]
 
 
 def test_large_bodies_lie_in_files_and_come_back_whole(start):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lib.client import Incomplete
+from lib.processes import descriptors
 from lib.serving import Serving
 from lib.wait import wait_until
 
@@ -274,12 +275,12 @@ def test_descriptors_are_given_back(start, site):
         worker = server.workers()[0]
         with server.connect() as connection:
             assert connection.ask("/letters.txt").status == 200
-            before = len(os.listdir(f"/proc/{worker}/fd"))
+            before = len(descriptors(worker))
             for _ in range(20):
                 for target in ("/letters.txt", "/coded.css", "/sub", "/sub/", "/pipe", "/plain/"):
                     for headers in ([], [("If-Match", '"x"')], [("If-None-Match", "*")], [("Range", "bytes=99-")]):
                         connection.ask(target, headers=[("Accept-Encoding", "gzip"), *headers])
-            wait_until(lambda: len(os.listdir(f"/proc/{worker}/fd")) <= before, 5, "descriptors are closed")
+            wait_until(lambda: len(descriptors(worker)) <= before, 5, "descriptors are closed")
 
 
 def test_every_connection_may_have_a_file(start, tmp_path):

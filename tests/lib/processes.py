@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Starting processes that end with the test run, whatever ends it."""
+import contextlib
 import ctypes
 import os
 import signal
@@ -39,6 +40,15 @@ def children(pid):
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
     except FileNotFoundError:
         return []
+
+
+def descriptors(pid):
+    """What a process has open: {descriptor: what it leads to}, without those that are closed meanwhile."""
+    open_now = {}
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            open_now[int(path.name)] = os.readlink(path)
+    return open_now
 
 
 def memory_of(pid):
