@@ -227,7 +227,7 @@ static pid_t fork_it(struct child *child, const int prints[static 2])
 {
         const struct child_host *host = child->host;
         struct box *box = child->stored.box;
-        int descriptors[LISTENERS_MAX];
+        struct endpoint endpoints[LISTENERS_MAX];
         const struct worker_options options = {
                 .config = child->config,
                 .board = child->board,
@@ -239,14 +239,14 @@ static pid_t fork_it(struct child *child, const int prints[static 2])
                 .log_target = host->log_target,
                 .console = host->console,
                 .printed = child->printed,
-                .listeners = descriptors,
-                .n_listeners = host->listeners->n,
+                .endpoints = endpoints,
+                .n_endpoints = host->listeners->n,
                 .notify_path = host->notify_path,
         };
         pid_t pid;
 
         for (size_t i = 0; i < host->listeners->n; i++)
-                descriptors[i] = host->listeners->list[i].fd;
+                endpoints[i] = host->listeners->list[i].endpoint;
         box_set_inherited(box, true);
         pid = spawn_worker(&options, prints, host->log);
         box_set_inherited(box, false);

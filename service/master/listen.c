@@ -123,7 +123,7 @@ static int add(struct listeners *listeners, int fd)
         if (listeners->n == LISTENERS_MAX)
                 return -E2BIG;
         listener = &listeners->list[listeners->n++];
-        *listener = (struct listener){.fd = fd};
+        *listener = (struct listener){.endpoint.fd = fd};
         format_address(fd, listener->name);
         return 0;
 }
@@ -301,7 +301,8 @@ uint64_t listen_backlog(const struct listeners *listeners)
                 socklen_t size = sizeof(info);
 
                 /* Of a listening socket this is the length of its accept queue. */
-                if (getsockopt(listeners->list[i].fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+                if (getsockopt(listeners->list[i].endpoint.fd, IPPROTO_TCP, TCP_INFO, &info,
+                               &size) < 0)
                         continue;
                 known = true;
                 waiting += info.tcpi_unacked;
@@ -312,7 +313,7 @@ uint64_t listen_backlog(const struct listeners *listeners)
 void listen_close(struct listeners *listeners)
 {
         for (size_t i = 0; i < listeners->n; i++) {
-                close_descriptor(&listeners->list[i].fd);
+                close_descriptor(&listeners->list[i].endpoint.fd);
                 if (listeners->list[i].path[0])
                         (void)unlink(listeners->list[i].path);
         }

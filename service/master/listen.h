@@ -7,11 +7,13 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "worker/endpoint.h"
+
 #define LISTEN_NAME_MAX 128
 #define LISTENERS_MAX   64
 
 struct listener {
-        int fd;
+        struct endpoint endpoint;
         char name[LISTEN_NAME_MAX]; /* the address, for people */
         char path[108];             /* of a unix socket that we made and must remove; else "" */
 };

@@ -95,13 +95,14 @@ static int keep_descriptors(const struct worker_options *options)
         const int own[] = {options->box->fd, options->console, options->printed[0],
                            options->printed[1]};
         const size_t n_own = sizeof(own) / sizeof(own[0]);
-        _cleanup_free_ int *keep = calloc(options->n_listeners + n_own, sizeof(*keep));
+        _cleanup_free_ int *keep = calloc(options->n_endpoints + n_own, sizeof(*keep));
 
         if (!keep)
                 return -ENOMEM;
         memcpy(keep, own, sizeof(own));
-        memcpy(keep + n_own, options->listeners, options->n_listeners * sizeof(*keep));
-        return close_all_but(keep, options->n_listeners + n_own);
+        for (size_t i = 0; i < options->n_endpoints; i++)
+                keep[n_own + i] = options->endpoints[i].fd;
+        return close_all_but(keep, options->n_endpoints + n_own);
 }
 
 static int redirect(const int prints[static 2])

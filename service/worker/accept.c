@@ -28,6 +28,7 @@
 struct listener {
         struct watch watch;
         struct acceptor *acceptor;
+        const struct endpoint *endpoint;
 };
 
 struct acceptor {
@@ -88,19 +89,21 @@ static bool try_next_time(int error)
 }
 
 /* Return: whether there was a connection to take. */
-static bool accept_one(struct acceptor *acceptor, int listener)
+static bool accept_one(struct acceptor *acceptor, const struct endpoint *endpoint)
 {
         struct sockaddr_storage address;
         socklen_t size = sizeof(address);
         int fd;
 
-        fd = accept4(listener, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd = accept4(endpoint->fd, (struct sockaddr *)&address, &size,
+                     SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
                 if (!try_next_time(errno))
                         pause_for(acceptor, EXHAUSTED_USEC);
                 return false;
         }
-        acceptor->options.connected(acceptor->options.data, fd, (struct sockaddr *)&address, size);
+        acceptor->options.connected(acceptor->options.data, endpoint, fd,
+                                    (struct sockaddr *)&address, size);
         return true;
 }
 
@@ -114,7 +117,7 @@ static void on_connection(struct watch *watch)
                         pause_for(acceptor, STEP_BACK_USEC);
                         return;
                 }
-                if (!accept_one(acceptor, watch->fd))
+                if (!accept_one(acceptor, listener->endpoint))
                         return;
         }
 }
@@ -125,16 +128,17 @@ int acceptor_new(struct acceptor **ret, const struct acceptor_options *options)
         int r;
 
         acceptor = calloc(1, sizeof(*acceptor) +
-                                     options->n_listeners * sizeof(acceptor->listeners[0]));
+                                     options->n_endpoints * sizeof(acceptor->listeners[0]));
         if (!acceptor)
                 return -ENOMEM;
 
         acceptor->options = *options;
-        acceptor->n_listeners = options->n_listeners;
-        for (size_t i = 0; i < options->n_listeners; i++)
+        acceptor->n_listeners = options->n_endpoints;
+        for (size_t i = 0; i < options->n_endpoints; i++)
                 acceptor->listeners[i] = (struct listener){
-                        .watch = {.fd = options->listeners[i], .ready = on_connection},
+                        .watch = {.fd = options->endpoints[i].fd, .ready = on_connection},
                         .acceptor = acceptor,
+                        .endpoint = &options->endpoints[i],
                 };
         r = resume(acceptor);
         if (r < 0) {
@@ -168,7 +172,7 @@ void acceptor_turn(struct acceptor *acceptor, uint64_t now)
         }
         /* One connection whatever the others have: the least loaded sibling may be hung. */
         for (size_t i = 0; i < acceptor->n_listeners; i++)
-                if (accept_one(acceptor, acceptor->listeners[i].watch.fd))
+                if (accept_one(acceptor, acceptor->listeners[i].endpoint))
                         return;
 }
 

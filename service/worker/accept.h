@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "board/board.h"
+#include "worker/endpoint.h"
 #include "worker/loop.h"
 
 struct acceptor;
@@ -26,13 +27,14 @@ struct acceptor_options {
         const struct board *board;
         struct board_slot
                 *slot; /* own; its number of connections is kept up by whoever counts them */
-        const int *listeners;
-        size_t n_listeners;
+        const struct endpoint *endpoints; /* borrowed */
+        size_t n_endpoints;
         unsigned limit;   /* more connections are not taken while a sibling has room */
         unsigned surplus; /* beyond it: to tell clients, rather than let them wait, that all are
                              full */
         /* Gets each new connection and owns its descriptor from then on. */
-        void (*connected)(void *data, int fd, const struct sockaddr *address, socklen_t size);
+        void (*connected)(void *data, const struct endpoint *endpoint, int fd,
+                          const struct sockaddr *address, socklen_t size);
         void *data;
 };
 

@@ -244,10 +244,12 @@ static void on_wake(struct watch *watch)
         (void)watch;
 }
 
-static void on_connected(void *data, int fd, const struct sockaddr *address, socklen_t size)
+static void on_connected(void *data, const struct endpoint *endpoint, int fd,
+                         const struct sockaddr *address, socklen_t size)
 {
         struct worker *worker = data;
 
+        (void)endpoint;
         http_add(worker->http, fd, address, size);
 }
 
@@ -301,8 +303,8 @@ static int start_accepting(struct worker *worker)
                 .loop = &worker->loop,
                 .board = worker->options->board,
                 .slot = worker->service.slot,
-                .listeners = worker->options->listeners,
-                .n_listeners = worker->options->n_listeners,
+                .endpoints = worker->options->endpoints,
+                .n_endpoints = worker->options->n_endpoints,
                 .limit = worker->config->http_worker_connections,
                 .surplus = HTTP_CONNECTIONS_BESIDE,
                 .connected = on_connected,

@@ -15,6 +15,7 @@
 #include "board/box.h"
 #include "config/config.h"
 #include "log/log.h"
+#include "worker/endpoint.h"
 
 /* How a process of appsrv ends; sysexits(3) values, so that a unit can name them. */
 enum exit_code {
@@ -36,10 +37,10 @@ struct worker_options {
         pid_t master;
         struct record_subject subject; /* worker_pid is set by worker_run() */
         enum log_target log_target;
-        int console;          /* where the log's console is */
-        const int *printed;   /* read ends of the pipes that standard output and error are */
-        const int *listeners; /* listening sockets, non-blocking, shared with all workers */
-        size_t n_listeners;
+        int console;        /* where the log's console is */
+        const int *printed; /* read ends of the pipes that standard output and error are */
+        const struct endpoint *endpoints;
+        size_t n_endpoints;
         const char *notify_path; /* the master's notify socket */
 };
 

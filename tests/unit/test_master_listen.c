@@ -116,15 +116,15 @@ static void test_unix_socket_is_made_taken_over_when_stale_and_removed(void)
         assert(listen_all(&listeners, addresses, 1, culprit) == 0);
         assert(listeners.n == 1 && strstr(listeners.list[0].name, "/socket"));
         assert(listen_backlog(&listeners) == UINT64_MAX);
-        assert(fcntl(listeners.list[0].fd, F_GETFD) & FD_CLOEXEC);
-        assert(fcntl(listeners.list[0].fd, F_GETFL) & O_NONBLOCK);
+        assert(fcntl(listeners.list[0].endpoint.fd, F_GETFD) & FD_CLOEXEC);
+        assert(fcntl(listeners.list[0].endpoint.fd, F_GETFL) & O_NONBLOCK);
 
         /* One that somebody listens on is left alone. */
         assert(listen_all(&second, addresses, 1, culprit) == -EADDRINUSE);
         assert(strcmp(culprit, path) == 0);
 
         /* A killed predecessor leaves its file behind. */
-        assert(close(listeners.list[0].fd) == 0);
+        assert(close(listeners.list[0].endpoint.fd) == 0);
         assert(listen_all(&second, addresses, 1, culprit) == 0);
         listen_close(&second);
         assert(access(path, F_OK) < 0);
@@ -170,7 +170,7 @@ static void test_backlog_counts_what_nobody_accepted(void)
         assert(fd >= 0 && client >= 0);
         assert(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 8) == 0);
         assert(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-        listeners.list[listeners.n++].fd = fd;
+        listeners.list[listeners.n++].endpoint.fd = fd;
         assert(listen_backlog(&listeners) == 0);
         assert(connect(client, (struct sockaddr *)&address, sizeof(address)) == 0);
         assert(listen_backlog(&listeners) == 1);
@@ -198,7 +198,7 @@ static int passed(const char *name, int listening)
         r = listen_all(&listeners, NULL, 0, culprit);
         assert(!getenv("LISTEN_FDS"));
         if (r == 0)
-                assert(listeners.n == 1 && listeners.list[0].fd == 3 &&
+                assert(listeners.n == 1 && listeners.list[0].endpoint.fd == 3 &&
                        (fcntl(3, F_GETFL) & O_NONBLOCK) && (fcntl(3, F_GETFD) & FD_CLOEXEC));
         else
                 assert(strcmp(culprit, strchr(name, ':') ? "the sockets of LISTEN_FDS" : name) ==

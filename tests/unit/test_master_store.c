@@ -277,7 +277,7 @@ static void inherited_boxes_are_opened_and_refused_ones_dropped(void)
 
         /* Boxes that are gone by now do not hide the sockets. */
         assert(listen_all(&listeners, NULL, 0, culprit) == 0);
-        assert(listeners.n == 1 && listeners.list[0].fd == 3);
+        assert(listeners.n == 1 && listeners.list[0].endpoint.fd == 3);
         listen_close(&listeners);
         for (fd = 4; fd <= 7; fd++)
                 assert(fcntl(fd, F_GETFD) < 0);
@@ -301,7 +301,7 @@ static void sockets_are_found_between_boxes(void)
         assert(left_box(1, 0) == 3 && listening_socket() == 4 && left_box(2, 0) == 5);
         pass(3, "blackbox-1:http:blackbox-2");
         assert(listen_all(&listeners, NULL, 0, culprit) == 0);
-        assert(listeners.n == 1 && listeners.list[0].fd == 4);
+        assert(listeners.n == 1 && listeners.list[0].endpoint.fd == 4);
         listen_close(&listeners);
         assert(fcntl(3, F_GETFD) < 0 && fcntl(5, F_GETFD) < 0);
 }

@@ -23,16 +23,18 @@ struct taker {
 };
 
 struct scene {
-        int listener;
+        struct endpoint listener;
         struct sockaddr_in address;
         int clients[CLIENTS_MAX];
         unsigned n_clients;
 };
 
-static void on_connected(void *data, int fd, const struct sockaddr *address, socklen_t size)
+static void on_connected(void *data, const struct endpoint *endpoint, int fd,
+                         const struct sockaddr *address, socklen_t size)
 {
         struct taker *taker = data;
 
+        assert(endpoint->fd >= 0 && !endpoint->tls);
         assert(address->sa_family == AF_INET && size == sizeof(struct sockaddr_in));
         assert((fcntl(fd, F_GETFD) & FD_CLOEXEC) && (fcntl(fd, F_GETFL) & O_NONBLOCK));
         taker->taken[taker->n_taken++] = fd;
@@ -45,11 +47,11 @@ static struct scene scene_new(void)
         socklen_t size = sizeof(scene.address);
 
         scene.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        scene.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        assert(scene.listener >= 0);
-        assert(bind(scene.listener, (struct sockaddr *)&scene.address, size) == 0);
-        assert(listen(scene.listener, CLIENTS_MAX) == 0);
-        assert(getsockname(scene.listener, (struct sockaddr *)&scene.address, &size) == 0);
+        scene.listener.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert(scene.listener.fd >= 0);
+        assert(bind(scene.listener.fd, (struct sockaddr *)&scene.address, size) == 0);
+        assert(listen(scene.listener.fd, CLIENTS_MAX) == 0);
+        assert(getsockname(scene.listener.fd, (struct sockaddr *)&scene.address, &size) == 0);
         return scene;
 }
 
@@ -69,7 +71,7 @@ static void scene_end(const struct scene *scene)
 {
         for (unsigned i = 0; i < scene->n_clients; i++)
                 assert(close(scene->clients[i]) == 0);
-        assert(close(scene->listener) == 0);
+        assert(close(scene->listener.fd) == 0);
 }
 
 static void begin(struct taker *taker, const struct scene *scene, struct board *board,
@@ -84,8 +86,8 @@ static void begin(struct taker *taker, const struct scene *scene, struct board *
                 .loop = &taker->loop,
                 .board = board,
                 .slot = taker->slot,
-                .listeners = &scene->listener,
-                .n_listeners = 1,
+                .endpoints = &scene->listener,
+                .n_endpoints = 1,
                 .limit = limit,
                 .connected = on_connected,
                 .data = taker,
