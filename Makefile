@@ -40,7 +40,7 @@ ifeq ($(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS))$(SAN),)
 HARD += -D_FORTIFY_SOURCE=2
 endif
 
-LIBRARIES := libsystemd libmicrohttpd inih
+LIBRARIES := libsystemd libmicrohttpd gnutls inih
 DEFINES := -D_GNU_SOURCE -DAPPSRV_VERSION='"$(VERSION)"' -DAPPSRV_BINDIR='"$(bindir)"' \
            -DAPPSRV_PLUGINDIR='"$(plugindir)"' -DAPPSRV_SYSCONFDIR='"$(sysconfdir)"'
 INCLUDES := -Iinclude -Iservice

@@ -139,8 +139,13 @@ const char *appsrv_info(appsrv_req *req, const char *key)
                 const char *key;
                 const char *value;
         } known[] = {
-                {"id", request->id},     {"scheme", request->scheme},   {"host", request->host},
-                {"peer", request->peer}, {"version", request->version},
+                {"id", request->id},
+                {"scheme", request->scheme},
+                {"host", request->host},
+                {"peer", request->peer},
+                {"version", request->version},
+                {"tls.version", request->tls_version},
+                {"tls.subject", request->tls_subject},
         };
 
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "log/log.h"
 #include "master/master.h"
+#include "master/setup.h"
 #include "worker/worker.h"
 
 /* In a child: what the application does while it is loaded, a crash included, must not end the
@@ -92,20 +93,20 @@ int cli_check(int argc, char *argv[])
 {
         struct master_options options = {0};
         struct problems problems = {0};
-        struct config *config = NULL;
+        struct setup setup = {0};
         const char *file = NULL;
         int code = EXIT_CODE_CONFIG;
 
         if (cli_file_argument(argc, argv, &file) < 0)
                 return EXIT_CODE_CONFIG;
         options.source = cli_source(file);
-        if (master_load_config(&config, &options, &problems) == 0)
-                code = check_apps(config);
+        if (setup_load(&setup, &options, NULL, &problems) == 0)
+                code = check_apps(setup.config);
         cli_print_problems(&problems);
         if (code == EXIT_CODE_OK)
-                (void)printf("configuration ok, %zu application%s loaded\n", config->n_apps,
-                             config->n_apps == 1 ? "" : "s");
-        config_free(config);
+                (void)printf("configuration ok, %zu application%s loaded\n", setup.config->n_apps,
+                             setup.config->n_apps == 1 ? "" : "s");
+        setup_free(&setup);
         problems_free(&problems);
         return code;
 }

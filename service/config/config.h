@@ -21,13 +21,20 @@ struct log_overflow {
 };
 
 /* Size of a setting that is a text, with its NUL. */
-#define CONFIG_TEXT_MAX 256
+#define CONFIG_TEXT_MAX 1024
 
 /* Which access records are written: [log] access. */
 enum {
         ACCESS_OFF = 0,
         ACCESS_ALL = 1,
         ACCESS_ERRORS = INT32_MAX, /* none of the requests that went well */
+};
+
+/* What is asked of a TLS client's certificate: [tls] client_certificate. */
+enum {
+        TLS_CLIENTS_NONE,
+        TLS_CLIENTS_OPTIONAL,
+        TLS_CLIENTS_REQUIRED,
 };
 
 /* The C type behind each type that config.def uses. */
@@ -43,6 +50,9 @@ typedef uint32_t setting_access;             /* of the requests that went well o
                                                 recorded, or one of ACCESS_* */
 typedef char setting_name[CONFIG_TEXT_MAX];  /* a text, "" for none */
 typedef char setting_peers[CONFIG_TEXT_MAX]; /* what address_set_parse() reads */
+typedef char setting_files[CONFIG_TEXT_MAX]; /* names of files, separated by commas */
+typedef char setting_text[CONFIG_TEXT_MAX];  /* what another library reads */
+typedef uint32_t setting_tls_clients;        /* one of TLS_CLIENTS_* */
 
 /* Access fields that are recorded on demand: [log] access_fields. */
 enum {

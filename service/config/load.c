@@ -49,10 +49,10 @@ static int unknown_section(struct loader *loader, const char *name, const struct
                                    "[%s]: unknown section, did you mean [%s%s]?", name, meant,
                                    meant == app_word ? " NAME" : "");
         else
-                (void)problems_add(
-                        loader->problems, origin,
-                        "[%s]: unknown section, expected [server], [http], [log] or [app NAME]",
-                        name);
+                (void)problems_add(loader->problems, origin,
+                                   "[%s]: unknown section, expected [server], [http], [tls], [log] "
+                                   "or [app NAME]",
+                                   name);
         return 0;
 }
 

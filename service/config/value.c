@@ -29,6 +29,12 @@ static const struct {
         uint64_t value;
 } access_words[] = {{"all", ACCESS_ALL}, {"errors", ACCESS_ERRORS}, {"off", ACCESS_OFF}};
 
+static const char *const tls_clients_names[] = {
+        [TLS_CLIENTS_NONE] = "none",
+        [TLS_CLIENTS_OPTIONAL] = "optional",
+        [TLS_CLIENTS_REQUIRED] = "required",
+};
+
 /* In the order of their bits. */
 static const char *const extra_field_names[] = {"user_agent", "referer", "http_host", "trace_id"};
 
@@ -154,7 +160,7 @@ static char *format_access(uint64_t value, char text[static VALUE_TEXT_MAX])
         return text;
 }
 
-/* The text itself is the value, as it is of the next type. */
+/* The text itself is the value, as it is of the next types. */
 static int parse_name(const char *text, uint64_t *ret)
 {
         static const char allowed[] =
@@ -176,6 +182,32 @@ static int parse_peers(const char *text, uint64_t *ret)
                 return -EINVAL;
         *ret = size;
         return 0;
+}
+
+static int parse_text(const char *text, uint64_t *ret)
+{
+        size_t size = strlen(text);
+
+        if (size >= CONFIG_TEXT_MAX)
+                return -EINVAL;
+        *ret = size;
+        return 0;
+}
+
+static int parse_tls_clients(const char *text, uint64_t *ret)
+{
+        int clients = find_name(text, strlen(text), tls_clients_names, LENGTH(tls_clients_names));
+
+        if (clients < 0)
+                return clients;
+        *ret = (uint64_t)clients;
+        return 0;
+}
+
+static char *format_tls_clients(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        (void)snprintf(text, VALUE_TEXT_MAX, "%s", tls_clients_names[value]);
+        return text;
 }
 
 static int parse_extra_fields(const char *text, uint64_t *ret)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Enough for every value's text, with the NUL. */
-#define VALUE_TEXT_MAX 256
+#define VALUE_TEXT_MAX 1024
 
 struct value_type {
         const char *expected; /* completes "expected ..." */

@@ -241,6 +241,7 @@ static pid_t fork_it(struct child *child, const int prints[static 2])
                 .printed = child->printed,
                 .endpoints = endpoints,
                 .n_endpoints = host->listeners->n,
+                .tls = child->tls,
                 .notify_path = host->notify_path,
         };
         pid_t pid;

@@ -14,6 +14,7 @@
 
 #include "board/board.h"
 #include "config/config.h"
+#include "worker/tls.h"
 #include "log/log.h"
 #include "master/listen.h"
 #include "master/recover.h"
@@ -56,6 +57,7 @@ struct child {
         const struct child_owner *owner;
         void *data; /* the owner's */
         const struct config *config;
+        const struct tls *tls; /* may be NULL */
         struct board *board;
         unsigned slot; /* of the board */
         enum worker_state state;

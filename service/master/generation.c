@@ -179,8 +179,9 @@ static const struct child_owner child_owner = {
 };
 
 int generation_new(struct generation **ret, const struct generation_owner *owner, unsigned number,
-                   struct config *config)
+                   const struct setup *setup)
 {
+        const struct config *config = setup->config;
         unsigned n_workers = config->server_workers ? config->server_workers : cpus_usable();
         size_t n_children = 2 * (size_t)n_workers;
         struct generation *generation;
@@ -196,7 +197,7 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
         }
         generation->owner = owner;
         generation->number = number;
-        generation->config = config;
+        generation->setup = *setup;
         generation->n_workers = n_workers;
         generation->n_children = n_children;
         for (unsigned i = 0; i < n_children; i++)
@@ -205,6 +206,7 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
                         .owner = &child_owner,
                         .data = generation,
                         .config = config,
+                        .tls = setup->tls,
                         .board = generation->board,
                         .slot = i,
                 };
@@ -222,7 +224,7 @@ void generation_free(struct generation *generation)
                 store_leave(&generation->children[i].stored);
         }
         board_free(generation->board);
-        config_free(generation->config);
+        setup_free(&generation->setup);
         free(generation);
 }
 

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "board/board.h"
-#include "config/config.h"
+#include "master/setup.h"
 #include "master/child.h"
 #include "master/supervise.h"
 
@@ -31,7 +31,7 @@ struct generation {
         unsigned number;
         enum generation_phase phase;
         bool older_serves;
-        struct config *config;
+        struct setup setup;
         struct board *board;
         unsigned n_workers;
         unsigned failures; /* failed tries in a row */
@@ -44,12 +44,12 @@ struct generation {
  * generation_new() - a generation without workers yet
  * @ret:    freed with generation_free(); untouched on failure
  * @owner:  borrowed
- * @config: taken over on success
+ * @setup:  taken over on success
  *
  * Return: 0, or -ENOMEM.
  */
 int generation_new(struct generation **ret, const struct generation_owner *owner, unsigned number,
-                   struct config *config);
+                   const struct setup *setup);
 
 /** generation_free() - free one; processes that it still has are not watched any more. Accepts
  * NULL. */

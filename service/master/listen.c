@@ -26,6 +26,9 @@
 
 #define DEFAULT_ADDRESS "127.0.0.1:8080"
 
+/* In front of an address whose connections are encrypted. */
+static const char tls_prefix[] = "https:";
+
 /* -- addresses -- */
 
 static int unix_address(const char *path, struct sockaddr_storage *ret, socklen_t *ret_size)
@@ -93,7 +96,7 @@ int listen_address(const char *text, struct sockaddr_storage *ret, socklen_t *re
         return inet_address(host, (uint16_t)port, ret, ret_size);
 }
 
-static void format_address(int fd, char name[static LISTEN_NAME_MAX])
+static void format_address(const struct endpoint *endpoint, char name[static LISTEN_NAME_MAX])
 {
         struct sockaddr_storage address = {0};
         const struct sockaddr_un *un = (const struct sockaddr_un *)&address;
@@ -102,7 +105,7 @@ static void format_address(int fd, char name[static LISTEN_NAME_MAX])
         bool v6;
 
         (void)snprintf(name, LISTEN_NAME_MAX, "unknown");
-        if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        if (getsockname(endpoint->fd, (struct sockaddr *)&address, &size) < 0)
                 return;
         if (address.ss_family == AF_UNIX) {
                 (void)snprintf(name, LISTEN_NAME_MAX, "unix:%.100s", un->sun_path);
@@ -112,19 +115,19 @@ static void format_address(int fd, char name[static LISTEN_NAME_MAX])
                         sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
                 return;
         v6 = address.ss_family == AF_INET6;
-        (void)snprintf(name, LISTEN_NAME_MAX, "http://%s%.48s%s:%.8s/", v6 ? "[" : "", host,
-                       v6 ? "]" : "", port);
+        (void)snprintf(name, LISTEN_NAME_MAX, "http%s://%s%.48s%s:%.8s/", endpoint->tls ? "s" : "",
+                       v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
 
-static int add(struct listeners *listeners, int fd)
+static int add(struct listeners *listeners, int fd, bool tls)
 {
         struct listener *listener;
 
         if (listeners->n == LISTENERS_MAX)
                 return -E2BIG;
         listener = &listeners->list[listeners->n++];
-        *listener = (struct listener){.endpoint.fd = fd};
-        format_address(fd, listener->name);
+        *listener = (struct listener){.endpoint = {.fd = fd, .tls = tls}};
+        format_address(&listener->endpoint, listener->name);
         return 0;
 }
 
@@ -167,10 +170,11 @@ static int open_one(struct listeners *listeners, const char *text)
         struct sockaddr_storage address;
         _cleanup_close_ int fd = -1;
         const int on = 1, off = 0;
+        bool tls = strncmp(text, tls_prefix, strlen(tls_prefix)) == 0;
         socklen_t size;
         int r;
 
-        r = listen_address(text, &address, &size);
+        r = listen_address(text + (tls ? strlen(tls_prefix) : 0), &address, &size);
         if (r < 0)
                 return r;
         if (address.ss_family == AF_UNIX)
@@ -185,7 +189,7 @@ static int open_one(struct listeners *listeners, const char *text)
                 (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
         if (bind(fd, (const struct sockaddr *)&address, size) < 0 || listen(fd, BACKLOG) < 0)
                 return -errno;
-        r = add(listeners, fd);
+        r = add(listeners, fd, tls);
         if (r < 0)
                 return r;
         if (address.ss_family == AF_UNIX)
@@ -208,6 +212,11 @@ static bool is_http(const char *name)
                (size > 7 && strcmp(name + size - 7, ".socket") == 0);
 }
 
+static bool is_https(const char *name)
+{
+        return strcmp(name, "https") == 0;
+}
+
 static int take_one(struct listeners *listeners, int fd, const char *name)
 {
         int flags = fcntl(fd, F_GETFL);
@@ -216,14 +225,14 @@ static int take_one(struct listeners *listeners, int fd, const char *name)
                 (void)close(fd); /* the store has a copy of it */
                 return 0;
         }
-        if (!is_http(name))
+        if (!is_http(name) && !is_https(name))
                 return -ENOTSUP;
         if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
                 return -ENOTSOCK;
         /* Shared with every process that has it, so it is right for all workers at once. */
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
                 return -errno;
-        return add(listeners, fd);
+        return add(listeners, fd, is_https(name));
 }
 
 /* Return: how many sockets were passed, or a negative errno. */
@@ -276,9 +285,10 @@ const char *listen_error(int error)
 {
         switch (-error) {
         case EINVAL:
-                return "not PORT, HOST:PORT, [V6]:PORT or unix:PATH";
+                return "not PORT, HOST:PORT, [V6]:PORT or unix:PATH, each with or without https: "
+                       "in front";
         case ENOTSUP:
-                return "a passed socket must have the name http (FileDescriptorName=)";
+                return "a passed socket must have the name http or https (FileDescriptorName=)";
         case ENOTSOCK:
                 return "a passed descriptor must be a listening stream socket";
         default:
@@ -289,6 +299,14 @@ const char *listen_error(int error)
 bool listen_is_config_error(int error)
 {
         return error == -EINVAL || error == -ENOTSUP || error == -ENOTSOCK;
+}
+
+bool listen_wants_tls(const struct listeners *listeners)
+{
+        for (size_t i = 0; i < listeners->n; i++)
+                if (listeners->list[i].endpoint.tls)
+                        return true;
+        return false;
 }
 
 uint64_t listen_backlog(const struct listeners *listeners)

@@ -33,7 +33,7 @@ int listen_address(const char *text, struct sockaddr_storage *ret, socklen_t *re
 
 /**
  * listen_all() - take the sockets that systemd passed; when there is none, open @addresses (none:
- * 127.0.0.1:8080)
+ * 127.0.0.1:8080), those that begin with https: for encrypted connections
  * @culprit: on failure gets the address or socket name that it was about
  *
  * All sockets are listening, non-blocking and close-on-exec. Return: 0; -EINVAL when an address is
@@ -47,6 +47,9 @@ int listen_all(struct listeners *listeners, char *const *addresses, size_t n_add
  * person has to change a setting, a unit or the command line. */
 const char *listen_error(int error);
 bool listen_is_config_error(int error);
+
+/** listen_wants_tls() - whether one of them needs a certificate. */
+bool listen_wants_tls(const struct listeners *listeners);
 
 /** listen_backlog() - connections that wait to be accepted, over all TCP listeners; UINT64_MAX:
  * there is none, and of a unix socket nobody can tell. */

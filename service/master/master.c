@@ -83,14 +83,17 @@ static void fail(struct master *master, enum exit_code code, const char *why)
         (void)sd_event_exit(loop_of(master), (int)code);
 }
 
-static int begin_generation(struct master *master, struct config *config)
+/* Takes @setup over. */
+static int begin_generation(struct master *master, struct setup *setup)
 {
         struct generation *generation;
         int r;
 
-        r = generation_new(&generation, &master->owner, master->last_number + 1, config);
-        if (r < 0)
+        r = generation_new(&generation, &master->owner, master->last_number + 1, setup);
+        if (r < 0) {
+                setup_free(setup);
                 return r;
+        }
         master->last_number++;
         generation->older_serves = master->serving != NULL;
         generation->next = master->generations;
@@ -175,7 +178,7 @@ static void on_generation_ready(void *data, struct generation *generation)
         master->serving = generation;
         master->refusal[0] = '\0';
         master->sample = (struct status_sample){0};
-        log_set_level(log_of(master), (int)generation->config->log_level);
+        log_set_level(log_of(master), (int)generation->setup.config->log_level);
         if (older) {
                 generation_stop(older);
                 report(log_of(master), EVENT_RELOAD_DONE, NULL, "Reloaded: generation %u serves",
@@ -228,7 +231,7 @@ static void on_generation_failed(void *data, struct generation *generation,
 static void reload(struct master *master)
 {
         struct problems problems = {0};
-        struct config *config = NULL;
+        struct setup setup;
         int r;
 
         if (master->stopping)
@@ -238,7 +241,7 @@ static void reload(struct master *master)
                 return;
 
         manager_reloading(&master->manager);
-        r = master_load_config(&config, master->options, &problems);
+        r = setup_load(&setup, master->options, &master->listeners, &problems);
         if (r < 0) {
                 report_problems(log_of(master), &problems);
                 refuse_reload(master, problems.n > 0 ? problems.texts[0] : strerror(-r));
@@ -248,11 +251,9 @@ static void reload(struct master *master)
         problems_free(&problems);
         report(log_of(master), EVENT_RELOAD_STARTED, NULL, "Reloading as generation %u",
                master->last_number + 1);
-        r = begin_generation(master, config);
-        if (r < 0) {
-                config_free(config);
+        r = begin_generation(master, &setup);
+        if (r < 0)
                 refuse_reload(master, strerror(-r));
-        }
 }
 
 static void stop(struct master *master)
@@ -475,10 +476,10 @@ static int take_sockets(struct master *master)
 static int load_first_config(struct master *master)
 {
         struct problems problems = {0};
-        struct config *config = NULL;
+        struct setup setup;
         int r;
 
-        r = master_load_config(&config, master->options, &problems);
+        r = setup_load(&setup, master->options, &master->listeners, &problems);
         if (r < 0) {
                 report_problems(log_of(master), &problems);
                 manager_failed(-r, problems.n > 0 ? problems.texts[0] : strerror(-r));
@@ -486,12 +487,8 @@ static int load_first_config(struct master *master)
                 return r == -EINVAL ? EXIT_CODE_CONFIG : EXIT_CODE_BUG;
         }
         problems_free(&problems);
-        log_set_level(log_of(master), (int)config->log_level);
-        if (begin_generation(master, config) < 0) {
-                config_free(config);
-                return EXIT_CODE_BUG;
-        }
-        return EXIT_CODE_OK;
+        log_set_level(log_of(master), (int)setup.config->log_level);
+        return begin_generation(master, &setup) < 0 ? EXIT_CODE_BUG : EXIT_CODE_OK;
 }
 
 /* Return: an exit_code. */

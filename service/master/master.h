@@ -23,14 +23,6 @@ struct master_options {
 };
 
 /**
- * master_load_config() - read the configuration as `serve` and `check` do: files, TARGET, kinds
- *
- * Return: 0; -EINVAL when problems were added, -ENOMEM.
- */
-int master_load_config(struct config **ret, const struct master_options *options,
-                       struct problems *problems);
-
-/**
  * master_run() - live the master's whole life
  *
  * Return: an exit_code.

@@ -36,6 +36,8 @@ struct request {
         const char *host;   /* the authority: of an absolute target, else of Host; "" when HTTP/1.0
                                sent none */
         const char *scheme; /* "http" */
+        const char *tls_version; /* "TLS1.3"; NULL: not encrypted */
+        const char *tls_subject; /* of the client's certificate; NULL: it showed none */
         struct header *headers;
         size_t n_headers;
         const char *body; /* whole; valid as long as the request */

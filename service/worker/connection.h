@@ -17,6 +17,7 @@
 #include "board/board.h"
 #include "config/config.h"
 #include "request/request.h"
+#include "worker/tls.h"
 
 struct transaction;
 
@@ -46,7 +47,9 @@ struct connection {
         bool served;                     /* had a request before */
         bool surplus;                    /* beyond the limit: to be told so */
         bool trusted;                    /* believed what he says of clients behind him */
-        bool expired;                    /* ended by a deadline */
+        bool encrypted;
+        struct tls_meter inside; /* the encryption */
+        bool expired;            /* ended by a deadline */
         char peer[REQUEST_PEER_MAX];
 };
 

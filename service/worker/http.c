@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libmicrohttpd's callbacks turned into transactions. The only file that includes its header. Loop
- * thread. */
+/* libmicrohttpd's callbacks turned into transactions. Loop thread. */
 #include "worker/http.h"
 
 #include <errno.h>
@@ -12,20 +11,23 @@
 
 #include "base/clock.h"
 #include "worker/connection.h"
+#include "worker/http_daemon.h"
 #include "worker/http_head.h"
 #include "worker/http_reply.h"
+#include "worker/tls.h"
 #include "worker/unseen.h"
-
-/* Request line, headers and response head of a connection live in this pool, which is cleared for
- * each request: 128 KiB cost 25 to 35 % of the requests a second (measured). */
-#define CONNECTION_POOL_SIZE 32768
 
 /* Of a response that is given piece by piece: one at a time is on its way to the kernel. */
 #define PIECE_SIZE 16384
 
+/* The places of the daemons: libmicrohttpd encrypts all connections of one, or none. */
+enum { PLAIN, ENCRYPTED };
+
 struct http {
         struct service *service;
-        struct MHD_Daemon *daemon;
+        struct MHD_Daemon *daemons[HTTP_FDS_MAX];
+        size_t n_daemons;
+        const struct tls *tls; /* NULL: none is encrypted */
         struct connections connections;
         struct refusals refusals;
         struct transaction *orphans; /* over on the wire, but not for their applications */
@@ -44,10 +46,21 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
         return info ? info->socket_context : NULL;
 }
 
+/* NULL: it is not encrypted. */
+static void *session_of(struct MHD_Connection *mhd)
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+        return info ? info->tls_session : NULL;
+}
+
 /* From 1.0 on, what MHD_get_connection_info() returns is overwritten by its next call. */
 static struct connection *new_connection(struct http *http, struct MHD_Connection *mhd)
 {
         const union MHD_ConnectionInfo *info;
+        struct connection *connection;
+        void *session;
         int fd;
 
         info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -55,7 +68,14 @@ static struct connection *new_connection(struct http *http, struct MHD_Connectio
                 return NULL;
         fd = info->connect_fd;
         info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        return info ? connection_new(&http->connections, fd, info->client_addr) : NULL;
+        connection = info ? connection_new(&http->connections, fd, info->client_addr) : NULL;
+        session = session_of(mhd);
+        if (connection && session) {
+                connection->encrypted = true;
+                /* What cannot be set up fails its handshake. */
+                (void)tls_begin(http->tls, session, &connection->inside, fd);
+        }
+        return connection;
 }
 
 static void on_connection(void *data, struct MHD_Connection *mhd, void **context,
@@ -81,6 +101,14 @@ struct head_copy {
         char *room;
 };
 
+static void describe_encryption(const struct tls *tls, struct request *request, void *session,
+                                struct arena *arena)
+{
+        request->scheme = "https";
+        request->tls_version = tls_version(session);
+        request->tls_subject = tls_subject(tls, session, arena);
+}
+
 /* The request line is complete: @target as it came, which later callbacks only see decoded. */
 static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
 {
@@ -95,6 +123,9 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
                 return NULL;
         transaction->connection = mhd;
         transaction->trusted = connection->trusted ? &http->connections.trusted : NULL;
+        if (connection->encrypted)
+                describe_encryption(http->tls, &transaction->request, session_of(mhd),
+                                    &transaction->arena);
         connection->transaction = transaction;
         if (connection->stage == CONNECTION_IDLE)
                 connection_enter(connection, CONNECTION_HEAD);
@@ -402,51 +433,28 @@ static void on_message(void *data, const char *format, va_list arguments)
                 refusals_add(&http->refusals, va_arg(arguments, unsigned));
 }
 
-/* Escapes are decoded once, by target_parse(): the library's own decoder ends a path at %00. */
-static size_t leave_escaped(void *data, struct MHD_Connection *mhd, char *text)
+/* Return: 0, or -ENOMEM. */
+static int start_daemons(struct http *http)
 {
-        (void)data;
-        (void)mhd;
-        return strlen(text);
-}
-
-/* The library that runs, which need not be the one that this was built with. */
-static bool below_1_0(void)
-{
-        return strncmp(MHD_get_version(), "0.", 2) == 0;
-}
-
-/* Refuses bare LF, folded lines and white space around names, as RFC 9112 demands of a server.
- * Below 1.0 the option does little but answer some requests with nothing. */
-static int strictness(void)
-{
-        return below_1_0() ? 0 : 1;
-}
-
-static struct MHD_Daemon *start_daemon(struct http *http)
-{
-        const struct config *config = http->service->config;
-        struct MHD_OptionItem options[] = {
-                {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
-                {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_request_line, http},
-                {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
-                {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, http},
-                {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL_SIZE, NULL},
-                {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)http_connections_max(config), NULL},
-                {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
-                {MHD_OPTION_STRICT_FOR_CLIENT, strictness(), NULL},
-                {MHD_OPTION_END, 0, NULL},
+        const struct http_callbacks callbacks = {
+                .connection = on_connection,
+                .request = on_request,
+                .request_line = on_request_line,
+                .completed = on_completed,
+                .message = on_message,
+                .data = http,
         };
+        unsigned connections = http_connections_max(http->service->config);
 
-        return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
-                                        MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-                                0, NULL, NULL, on_request, http,
-                                /* First, or messages of the other options go to standard error. */
-                                MHD_OPTION_EXTERNAL_LOGGER, on_message, http, MHD_OPTION_ARRAY,
-                                options, MHD_OPTION_END);
+        for (size_t i = 0; i < http->n_daemons; i++) {
+                http->daemons[i] = http_daemon_start(&callbacks, i == ENCRYPTED, connections);
+                if (!http->daemons[i])
+                        return -ENOMEM;
+        }
+        return 0;
 }
 
-int http_new(struct http **ret, struct service *service)
+int http_new(struct http **ret, struct service *service, const struct tls *tls)
 {
         struct http *http;
         int r = raw_head_test();
@@ -457,13 +465,15 @@ int http_new(struct http **ret, struct service *service)
         if (!http)
                 return -ENOMEM;
         http->scans_heads = raw_head_wanted();
-        http->below_1_0 = below_1_0();
+        http->below_1_0 = http_daemon_below_1_0();
         http->service = service;
+        http->tls = tls;
+        http->n_daemons = tls ? 2 : 1;
         connections_init(&http->connections, service->config, service->slot);
-        http->daemon = start_daemon(http);
-        if (!http->daemon) {
-                free(http);
-                return -ENOMEM;
+        r = start_daemons(http);
+        if (r < 0) {
+                http_free(http);
+                return r;
         }
         *ret = http;
         return 0;
@@ -473,24 +483,29 @@ void http_free(struct http *http)
 {
         if (!http)
                 return;
-        MHD_stop_daemon(http->daemon);
+        for (size_t i = 0; i < http->n_daemons; i++)
+                if (http->daemons[i])
+                        MHD_stop_daemon(http->daemons[i]);
         free(http);
 }
 
-int http_fd(const struct http *http)
+size_t http_fds(const struct http *http, int fds[static HTTP_FDS_MAX])
 {
-        return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+        for (size_t i = 0; i < http->n_daemons; i++)
+                fds[i] = http_daemon_fd(http->daemons[i]);
+        return http->n_daemons;
 }
 
 /* From 1.0 on libmicrohttpd tells of a new connection in its next turn only. */
-void http_add(struct http *http, int fd, const struct sockaddr *address, socklen_t size)
+void http_add(struct http *http, const struct endpoint *endpoint, int fd,
+              const struct sockaddr *address, socklen_t size)
 {
         struct connections *connections = &http->connections;
+        struct MHD_Daemon *daemon = http->daemons[endpoint->tls ? ENCRYPTED : PLAIN];
         unsigned before = connections->n;
 
         /* Closes the descriptor itself when it fails. */
-        if (MHD_add_connection(http->daemon, fd, address, size) == MHD_YES &&
-            connections->n == before)
+        if (MHD_add_connection(daemon, fd, address, size) == MHD_YES && connections->n == before)
                 connections_arriving(connections, connections->arriving + 1);
 }
 
@@ -524,17 +539,22 @@ void http_turn(struct http *http)
 
         take_news(news);
         take_finished(http, finished);
-        (void)MHD_run(http->daemon);
+        for (size_t i = 0; i < http->n_daemons; i++)
+                (void)MHD_run(http->daemons[i]);
         connections_arriving(&http->connections, 0);
 }
 
 uint64_t http_timeout_usec(struct http *http)
 {
-        MHD_UNSIGNED_LONG_LONG msec;
+        uint64_t least = USEC_NEVER;
 
-        if (MHD_get_timeout(http->daemon, &msec) != MHD_YES)
-                return USEC_NEVER;
-        return (uint64_t)msec * USEC_PER_MSEC;
+        for (size_t i = 0; i < http->n_daemons; i++) {
+                uint64_t usec = http_daemon_timeout_usec(http->daemons[i]);
+
+                if (usec < least)
+                        least = usec;
+        }
+        return least;
 }
 
 unsigned http_connections(const struct http *http)

@@ -3,7 +3,7 @@
  * HTTP: connections go in, transactions come out, through libmicrohttpd driven by the worker's own
  * loop. Loop thread.
  *
- * Its C file is the only one that knows libmicrohttpd.
+ * Its C files, http*.c, are the only ones that know libmicrohttpd.
  */
 #pragma once
 
@@ -11,10 +11,15 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "worker/endpoint.h"
+#include "worker/tls.h"
 #include "worker/transaction.h"
 
 /* Connections beyond worker_connections, whose first request is answered with 503. */
 #define HTTP_CONNECTIONS_BESIDE 16
+
+/* One for connections as they are, one for those that are encrypted. */
+#define HTTP_FDS_MAX 2
 
 struct http;
 
@@ -22,11 +27,12 @@ struct http;
  * http_new() - start the engine
  * @ret:     ended with http_free(), untouched on failure
  * @service: borrowed, must outlive the engine
+ * @tls:     the same; NULL: no endpoint has it
  *
  * Return: 0, -ENOMEM when libmicrohttpd cannot be started, -EPROTO when it does not work as this
  * file must rely on.
  */
-int http_new(struct http **ret, struct service *service);
+int http_new(struct http **ret, struct service *service, const struct tls *tls);
 
 /** http_free() - end; no connection may be left. Accepts NULL. */
 void http_free(struct http *http);
@@ -37,11 +43,12 @@ static inline unsigned http_connections_max(const struct config *config)
         return config->http_worker_connections + HTTP_CONNECTIONS_BESIDE;
 }
 
-/** http_fd() - readable when http_turn() has something to do. */
-int http_fd(const struct http *http);
+/** http_fds() - readable when http_turn() has something to do. Return: how many there are. */
+size_t http_fds(const struct http *http, int fds[static HTTP_FDS_MAX]);
 
 /** http_add() - take over a new connection, its descriptor included. */
-void http_add(struct http *http, int fd, const struct sockaddr *address, socklen_t size);
+void http_add(struct http *http, const struct endpoint *endpoint, int fd,
+              const struct sockaddr *address, socklen_t size);
 
 /** http_turn() - move everything that can move: requests that the pool has finished first, then the
  * sockets. */

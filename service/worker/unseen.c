@@ -80,14 +80,20 @@ static enum outcome outcome_of(const struct connection *connection,
         return OUTCOME_REJECTED; /* libmicrohttpd closes without an answer on some lines */
 }
 
+/* Bytes for HTTP, and the end. */
+static uint64_t heard(const struct connection *connection, const struct socket_facts *facts)
+{
+        return connection->encrypted ? connection->inside.bytes + FIN_SIZE : facts->received;
+}
+
 void unseen_record(struct service *service, const struct connection *connection,
                    struct refusals *refusals)
 {
         const struct socket_facts facts = socket_facts(connection->fd);
+        uint64_t received = heard(connection, &facts);
 
-        if (refusals->n > 0 &&
-            (facts.received == 0 || facts.received > connection->received + FIN_SIZE))
+        if (refusals->n > 0 && (received == 0 || received > connection->received + FIN_SIZE))
                 record(service, connection, take(refusals), OUTCOME_REJECTED);
-        else if (!connection->served && facts.received > FIN_SIZE)
+        else if (!connection->served && received > FIN_SIZE)
                 record(service, connection, 400, outcome_of(connection, &facts));
 }

@@ -56,7 +56,7 @@ struct worker {
         struct acceptor *acceptor; /* NULL: draining */
         int notify;
         int signals;
-        struct watch on_http;
+        struct watch on_http[HTTP_FDS_MAX];
         struct watch on_finished;
         struct watch on_signal;
         struct watch on_log_wake;
@@ -249,8 +249,7 @@ static void on_connected(void *data, const struct endpoint *endpoint, int fd,
 {
         struct worker *worker = data;
 
-        (void)endpoint;
-        http_add(worker->http, fd, address, size);
+        http_add(worker->http, endpoint, fd, address, size);
 }
 
 /* From now on begin nothing new; the end comes when the last connection is gone or the time is up.
@@ -276,18 +275,30 @@ static void on_signal(struct watch *watch)
                 worker_of_signal(watch)->told_to_drain = true;
 }
 
+static int watch_http(struct worker *worker)
+{
+        int fds[HTTP_FDS_MAX];
+        size_t n = http_fds(worker->http, fds);
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                worker->on_http[i] = (struct watch){.fd = fds[i], .ready = on_wake};
+                r = loop_watch(&worker->loop, &worker->on_http[i], EPOLLIN);
+        }
+        return r;
+}
+
 static int watch_all(struct worker *worker)
 {
         struct loop *loop = &worker->loop;
         int r;
 
-        worker->on_http = (struct watch){.fd = http_fd(worker->http), .ready = on_wake};
         worker->on_finished = (struct watch){.fd = pool_fd(worker->service.pool), .ready = on_wake};
         worker->on_signal = (struct watch){.fd = worker->signals, .ready = on_signal};
         worker->on_log_wake = (struct watch){.fd = log_wake_fd(worker->host.log), .ready = on_wake};
         worker->on_log_output = (struct watch){.fd = -1, .ready = on_wake};
 
-        r = loop_watch(loop, &worker->on_http, EPOLLIN);
+        r = watch_http(worker);
         if (r == 0)
                 r = loop_watch(loop, &worker->on_finished, EPOLLIN);
         if (r == 0)
@@ -337,7 +348,7 @@ static int set_up(struct worker *worker)
 
         r = start_service(worker);
         if (r == 0)
-                r = http_new(&worker->http, &worker->service);
+                r = http_new(&worker->http, &worker->service, worker->options->tls);
         if (r == -EPROTO)
                 (void)notify_send(worker->notify, "STATUS=this libmicrohttpd cannot be trusted: "
                                                   "its buffer is not as it should be");

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "log/log.h"
 #include "worker/endpoint.h"
+#include "worker/tls.h"
 
 /* How a process of appsrv ends; sysexits(3) values, so that a unit can name them. */
 enum exit_code {
@@ -41,6 +42,7 @@ struct worker_options {
         const int *printed; /* read ends of the pipes that standard output and error are */
         const struct endpoint *endpoints;
         size_t n_endpoints;
+        const struct tls *tls;   /* NULL: no endpoint has it */
         const char *notify_path; /* the master's notify socket */
 };
 

@@ -103,7 +103,8 @@ static int root(appsrv_req *req, struct probe *probe)
 /* "name: value" lines, "header Name: value" lines, an empty line, the body. */
 static int echo(appsrv_req *req, struct probe *probe)
 {
-        static const char *const infos[] = {"host", "peer", "id", "scheme", "version"};
+        static const char *const infos[] = {"host",    "peer",        "id",         "scheme",
+                                            "version", "tls.version", "tls.subject"};
         struct text text = {.room = 128 * 1024};
         size_t size;
         const char *value = appsrv_body(req, &size);
@@ -124,7 +125,8 @@ static int echo(appsrv_req *req, struct probe *probe)
         add_line(&text, "query", value, size);
         for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
                 value = appsrv_info(req, infos[i]);
-                add_line(&text, infos[i], value, strlen(value));
+                if (value)
+                        add_line(&text, infos[i], value, strlen(value));
         }
         (void)appsrv_headers(req, add_header, &text);
         add_bytes(&text, "\n", 1);

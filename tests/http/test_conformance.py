@@ -25,6 +25,7 @@ from pathlib import Path
 import pytest
 
 from lib.client import Connection, Incomplete
+from lib.identity import Identity
 from lib.serving import Serving
 
 CONFIG = """
@@ -90,10 +91,12 @@ def sent_requests(raw):
 
 # -- the server ------------------------------------------------------------------
 
-@pytest.fixture(scope="module")
-def server(build, tmp_path_factory):
+@pytest.fixture(scope="module", params=["tcp", "tls"])
+def server(request, build, tmp_path_factory):
     """A server with one worker, whose application tells and counts what reaches it."""
-    with Serving(build, tmp_path_factory.mktemp("server"), CONFIG, application="echo") as running:
+    folder = tmp_path_factory.mktemp("server")
+    identity = Identity(folder) if request.param == "tls" else None
+    with Serving(build, folder, CONFIG, application="echo", identity=identity) as running:
         yield running
 
 
@@ -246,7 +249,7 @@ def exchange(server, pieces, count, stays_open, version):
     raw = b"".join(pieces)
     outcome = Outcome()
     methods = [method for method, _, _ in sent_requests(raw)]
-    with StrictConnection(server.address, timeout=SECONDS_TO_CLOSE) as connection:
+    with server.connect(SECONDS_TO_CLOSE, StrictConnection) as connection:
         with contextlib.suppress(ConnectionError):  # the answer may come before all is sent
             for number, piece in enumerate(pieces):
                 time.sleep(PAUSE if number else 0)

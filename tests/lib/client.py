@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import socket
+import ssl
 import threading
 import time
 import uuid
@@ -36,9 +37,11 @@ class Incomplete(Exception):
 class Connection:
     """One connection to the server, good for one request after the other."""
 
-    def __init__(self, address, timeout=TIMEOUT):
+    def __init__(self, address, timeout=TIMEOUT, context=None):
         self.socket = socket.create_connection(address, timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self._left = b""
 
     def __enter__(self):
@@ -48,7 +51,10 @@ class Connection:
         self.socket.close()
 
     def send(self, data):
-        self.socket.sendall(data)
+        try:
+            self.socket.sendall(data)
+        except ssl.SSLEOFError as error:  # what a plain socket calls a broken pipe
+            raise BrokenPipeError(*error.args) from error
 
     def ask(self, target="/", method="GET", headers=(), body=None, host="localhost"):
         """Sends one request and returns its Answer."""
@@ -117,15 +123,16 @@ class Connection:
 
 
 class Server:
-    """Where a server listens: its address, and the network that has it."""
+    """Where a server listens: its address, the network that has it, and how its connections are encrypted."""
 
-    def __init__(self, port, network=contextlib.nullcontext, host="127.0.0.1"):
+    def __init__(self, port, network=contextlib.nullcontext, host="127.0.0.1", context=None):
         self.address = (host, port)
         self.network = network
+        self.context = context
 
-    def connect(self, timeout=TIMEOUT):
+    def connect(self, timeout=TIMEOUT, kind=Connection):
         with self.network():
-            return Connection(self.address, timeout)
+            return kind(self.address, timeout, self.context)
 
     def ask(self, target="/", **options):
         """One request on a connection of its own."""
@@ -206,7 +213,7 @@ class Load:
             answer = Answer(uuid.uuid4().hex)
             try:
                 if connection is None:
-                    connection = Connection(self.server.address)
+                    connection = Connection(self.server.address, TIMEOUT, self.server.context)
                 headers = () if self.keep_alive else [("Connection", "close")]
                 received = connection.ask(self.target.format(id=answer.id), headers=headers)
                 answer.status, answer.headers, answer.body = received.status, received.headers, received.body

@@ -19,8 +19,8 @@ SUITES = ("bookworm", "trixie")
 # What the packages depend on is in the run roots, so that installing them needs no network; more is left out on
 # purpose (no kill, no curl, no Python): a unit that needs such a thing fails here and not on a user's machine.
 RUN = ["systemd", "systemd-sysv", "dbus", "libinih1", "libsystemd0", "rpm"]
-BUILD = ["build-essential", "debhelper", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev", "pkgconf",
-         "python3-pytest", "rpm"]
+BUILD = ["build-essential", "debhelper", "libgnutls28-dev", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev",
+         "openssl", "pkgconf", "python3-pytest", "rpm"]
 PACKAGES = {
     ("bookworm", "run"): RUN + ["libmicrohttpd12"],
     ("trixie", "run"): RUN + ["libmicrohttpd12t64"],
@@ -32,6 +32,13 @@ MINUTES_TO_MAKE = 10
 
 class Unavailable(Exception):
     """This machine cannot make a root; the text says why, fit for a skip."""
+
+
+def own_suite():
+    """The name of the release that this machine runs; "" for one without."""
+    with open("/etc/os-release", encoding="utf-8") as file:
+        values = dict(line.rstrip().split("=", 1) for line in file if "=" in line)
+    return values.get("VERSION_CODENAME", "").strip('"')
 
 
 def cache_directory():

@@ -21,20 +21,23 @@ FINDINGS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
 class Serving(Server):
     """The running server; a context manager that ends it with SIGTERM and looks at how it ended."""
 
-    def __init__(self, build, folder, config="", application="probe", arguments=(), wrapper=()):
-        super().__init__(free_port())
+    def __init__(self, build, folder, config="", application="probe", arguments=(), wrapper=(), identity=None):
+        super().__init__(free_port(), context=identity and identity.trusted())
         self.build = build
         self.folder = Path(folder)
+        self.identity = identity
         self.config_file = self.folder / "appsrv.ini"
         self.write_config(config, application)
         self.command = [*map(str, wrapper), str(build.program), "serve", "-c", str(self.config_file),
-                        "--listen", "{}:{}".format(*self.address), "--log", "console", *map(str, arguments)]
+                        "--listen", "{}{}:{}".format("https:" if identity else "", *self.address), "--log", "console", *map(str, arguments)]
         self.output_file = self.folder / "output"
         self.notified = []
         self.process = None
 
     def write_config(self, config, application="probe"):
-        """Replaces the configuration; with an application at / unless the text has one itself."""
+        """Replaces the configuration; with an application at / and a certificate, unless the text has them itself."""
+        if self.identity and "[tls]" not in config:
+            config += f"\n[tls]\ncertificate = {self.identity.certificate}\nkey = {self.identity.key}\n"
         if application and "[app " not in config:
             config += f"\n[app {application}]\ntype = native\npath = {self.build.application(application)}\nmount = /\n"
         self.config_file.write_text(config, encoding="utf-8")

@@ -237,13 +237,13 @@ static void test_unknown_sections_are_told_once_without_their_keys(void)
                 "a.ini:1: [sever]: unknown section, did you mean [server]?");
         refuses("[ap shop]\n", "a.ini:1: [ap shop]: unknown section, did you mean [app NAME]?");
         refuses("[database]\n",
-                "a.ini:1: [database]: unknown section, expected [server], [http], [log] or "
+                "a.ini:1: [database]: unknown section, expected [server], [http], [tls], [log] or "
                 "[app NAME]");
-        refuses("[]\n",
-                "a.ini:1: []: unknown section, expected [server], [http], [log] or [app NAME]");
+        refuses("[]\n", "a.ini:1: []: unknown section, expected [server], [http], [tls], [log] or "
+                        "[app NAME]");
         refuses("[application]\n",
                 "a.ini:1: [application]: unknown section, expected [server], [http], "
-                "[log] or [app NAME]");
+                "[tls], [log] or [app NAME]");
 }
 
 static void test_a_key_twice_in_a_file_names_the_first_line(void)

@@ -59,13 +59,13 @@ static void begin(struct scene *scene, unsigned workers, bool older_serves)
                 .target = LOG_TARGET_JOURNAL, .level = 6, .buffer_size = 1 << 20};
         const struct config_source nothing = {0};
         struct problems problems = {0};
-        struct config *config = NULL;
+        struct setup setup = {0};
 
         *scene = (struct scene){.verdict = VERDICT_NOTHING};
         block_child_signal();
         journald_start(&scene->journald);
-        assert(config_load(&config, &nothing, &problems) == 0);
-        config->server_workers = workers;
+        assert(config_load(&setup.config, &nothing, &problems) == 0);
+        setup.config->server_workers = workers;
         scene->owner = (struct generation_owner){.data = scene, .ready = on_ready};
         scene->owner.failed = on_failed;
         scene->owner.host.listeners = &scene->listeners;
@@ -82,7 +82,7 @@ static void begin(struct scene *scene, unsigned workers, bool older_serves)
         scene->owner.host.console = STDERR_FILENO;
         scene->owner.host.store = &scene->store;
         scene->owner.host.recoveries = &scene->recoveries;
-        assert(generation_new(&scene->generation, &scene->owner, 7, config) == 0);
+        assert(generation_new(&scene->generation, &scene->owner, 7, &setup) == 0);
         scene->generation->older_serves = older_serves;
 }
 

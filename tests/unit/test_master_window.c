@@ -82,14 +82,14 @@ static void begin(struct scene *scene, unsigned workers)
 {
         const struct config_source nothing = {0};
         struct problems problems = {0};
-        struct config *config = NULL;
+        struct setup setup = {0};
 
         *scene = (struct scene){.folder = "/tmp/test_master_window.XXXXXX", .box = new_box()};
         assert(mkdtemp(scene->folder));
-        assert(config_load(&config, &nothing, &problems) == 0);
-        config->server_workers = workers;
+        assert(config_load(&setup.config, &nothing, &problems) == 0);
+        setup.config->server_workers = workers;
         assert(sd_event_new(&scene->owner.host.event) >= 0);
-        assert(generation_new(&scene->generations, &scene->owner, 7, config) == 0);
+        assert(generation_new(&scene->generations, &scene->owner, 7, &setup) == 0);
         give_workers(scene, workers);
         scene->recoveries.n = 3;
         open_window(scene);

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Certificates for tests, made by openssl in a folder of the test's own."""
+import ssl
+import subprocess
+from pathlib import Path
+
+
+class Identity:
+    """A certificate with its key: signed by itself, or by an issuer."""
+
+    def __init__(self, folder, name="server", subject="/CN=localhost", names=("DNS:localhost", "IP:127.0.0.1"),
+                 key="ec", issuer=None, usage="serverAuth,clientAuth"):
+        self.certificate = Path(folder) / f"{name}.pem"
+        self.key = Path(folder) / f"{name}.key"
+        kinds = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["-newkey", "rsa:2048"]}
+        signed_by = ["-CA", issuer.certificate, "-CAkey", issuer.key] if issuer else []
+        openssl("req", "-x509", *kinds[key], "-nodes", "-keyout", self.key, "-out", self.certificate, "-days", "2",
+                "-subj", subject, "-addext", f"subjectAltName={','.join(names)}",
+                "-addext", f"extendedKeyUsage={usage}", *signed_by)
+
+    def trusted(self):
+        """For clients who trust this certificate and no other."""
+        return ssl.create_default_context(cafile=self.certificate)
+
+
+def openssl(*arguments):
+    done = subprocess.run(["openssl", *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
