@@ -45,6 +45,7 @@ struct connection {
         struct transaction *transaction; /* the request that is not over; NULL: none */
         uint64_t received;               /* bytes of complete requests */
         bool served;                     /* had a request before */
+        bool refused;                    /* its last request was, perhaps before it was read */
         bool surplus;                    /* beyond the limit: to be told so */
         bool trusted;                    /* believed what he says of clients behind him */
         bool encrypted;

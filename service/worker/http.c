@@ -7,14 +7,15 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "worker/connection.h"
 #include "worker/http_daemon.h"
+#include "worker/http_fields.h"
 #include "worker/http_head.h"
 #include "worker/http_reply.h"
 #include "worker/tls.h"
+#include "worker/socket.h"
 #include "worker/unseen.h"
 
 /* Of a response that is given piece by piece: one at a time is on its way to the kernel. */
@@ -28,6 +29,7 @@ struct http {
         struct MHD_Daemon *daemons[HTTP_FDS_MAX];
         size_t n_daemons;
         const struct tls *tls; /* NULL: none is encrypted */
+        struct lingers *lingers;
         struct connections connections;
         struct refusals refusals;
         struct transaction *orphans; /* over on the wire, but not for their applications */
@@ -78,6 +80,18 @@ static struct connection *new_connection(struct http *http, struct MHD_Connectio
         return connection;
 }
 
+static void end_connection(struct http *http, struct connection *connection)
+{
+        const struct socket_facts facts = socket_facts(connection->fd);
+
+        if (unseen_record(http->service, connection, &facts, &http->refusals))
+                connection->refused = true;
+        if (facts.tcp && !facts.closed && !connection->expired &&
+            (facts.unread || connection->refused))
+                lingers_add(http->lingers, connection->fd);
+        connection_free(connection);
+}
+
 static void on_connection(void *data, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -87,19 +101,12 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
         if (code == MHD_CONNECTION_NOTIFY_STARTED) {
                 *context = new_connection(http, mhd);
         } else if (connection) {
-                unseen_record(http->service, connection, &http->refusals);
-                connection_free(connection);
+                end_connection(http, connection);
                 *context = NULL;
         }
 }
 
 /* -- requests -- */
-
-/* Where the texts of a head are copied to. */
-struct head_copy {
-        struct request *request;
-        char *room;
-};
 
 static void describe_encryption(const struct tls *tls, struct request *request, void *session,
                                 struct arena *arena)
@@ -130,78 +137,6 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
         if (connection->stage == CONNECTION_IDLE)
                 connection_enter(connection, CONNECTION_HEAD);
         return transaction;
-}
-
-static enum MHD_Result measure_header(void *data, enum MHD_ValueKind kind, const char *name,
-                                      size_t name_size, const char *value, size_t value_size)
-{
-        size_t *size = data;
-
-        (void)kind;
-        (void)name;
-        *size += name_size + 1 + (value ? value_size : 0) + 1;
-        return MHD_YES;
-}
-
-/* A copy with a NUL behind it, in the room that was measured. */
-static const char *copy_text(struct head_copy *copy, const char *text, size_t size)
-{
-        char *begin = copy->room;
-
-        if (size > 0)
-                memcpy(begin, text, size);
-        begin[size] = '\0';
-        copy->room += size + 1;
-        return begin;
-}
-
-/* White space behind a value is no part of it (RFC 9112 5.1), but 0.9.75 leaves it there, and means
- * it: "chunked " is not chunked to it, so that has to be seen. */
-static size_t without_blanks(const char *name, const char *value, size_t size)
-{
-        if (strcasecmp(name, "Transfer-Encoding") == 0)
-                return size;
-        while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
-                size--;
-        return size;
-}
-
-static enum MHD_Result copy_header(void *data, enum MHD_ValueKind kind, const char *name,
-                                   size_t name_size, const char *value, size_t value_size)
-{
-        struct head_copy *copy = data;
-        struct request *request = copy->request;
-
-        (void)kind;
-        value_size = value ? without_blanks(name, value, value_size) : 0;
-        request->headers[request->n_headers++] = (struct header){
-                .name = copy_text(copy, name, name_size),
-                .name_size = name_size,
-                .value = copy_text(copy, value, value_size),
-                .value_size = value_size,
-        };
-        return MHD_YES;
-}
-
-/* Copied, since an application may still be busy with a request whose connection is over, and with
- * it libmicrohttpd's memory. */
-static bool take_head(struct transaction *transaction, struct MHD_Connection *mhd,
-                      const char *method, const char *version)
-{
-        struct request *request = &transaction->request;
-        size_t size = strlen(method) + 1 + strlen(version) + 1;
-        struct head_copy copy = {.request = request};
-        int n = MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, measure_header, &size);
-
-        request->headers =
-                arena_alloc(&transaction->arena, (n > 0 ? (size_t)n : 1) * sizeof(struct header));
-        copy.room = arena_alloc(&transaction->arena, size);
-        if (!request->headers || !copy.room)
-                return false;
-        request->method = copy_text(&copy, method, strlen(method));
-        request->version = copy_text(&copy, version, strlen(version));
-        (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, copy_header, &copy);
-        return true;
 }
 
 /* 0.9.75 refuses empty values with MHD_NO; they carry nothing, so they are left out. */
@@ -330,7 +265,7 @@ static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd, co
 
         connection_enter(connection, CONNECTION_BODY);
         transaction->request.head_size = head.size;
-        if (!take_head(transaction, mhd, method, version))
+        if (!http_take_head(&transaction->request, &transaction->arena, mhd, method, version))
                 return MHD_NO;
         return transaction_head(transaction, judge_head(http, connection, &head))
                        ? MHD_YES
@@ -410,6 +345,7 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
                 outcome = OUTCOME_OK;
         connection->received += transaction->request.head_size + transaction->request.body_size;
         connection->served = true;
+        connection->refused = transaction->refused;
         connection->transaction = NULL;
         connection_enter(connection, CONNECTION_IDLE);
         *context = NULL;
@@ -454,7 +390,8 @@ static int start_daemons(struct http *http)
         return 0;
 }
 
-int http_new(struct http **ret, struct service *service, const struct tls *tls)
+int http_new(struct http **ret, struct service *service, const struct tls *tls,
+             struct lingers *lingers)
 {
         struct http *http;
         int r = raw_head_test();
@@ -468,6 +405,7 @@ int http_new(struct http **ret, struct service *service, const struct tls *tls)
         http->below_1_0 = http_daemon_below_1_0();
         http->service = service;
         http->tls = tls;
+        http->lingers = lingers;
         http->n_daemons = tls ? 2 : 1;
         connections_init(&http->connections, service->config, service->slot);
         r = start_daemons(http);

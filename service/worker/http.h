@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "worker/endpoint.h"
+#include "worker/linger.h"
 #include "worker/tls.h"
 #include "worker/transaction.h"
 
@@ -28,11 +29,13 @@ struct http;
  * @ret:     ended with http_free(), untouched on failure
  * @service: borrowed, must outlive the engine
  * @tls:     the same; NULL: no endpoint has it
+ * @lingers: the same; gets what is answered before it was read
  *
  * Return: 0, -ENOMEM when libmicrohttpd cannot be started, -EPROTO when it does not work as this
  * file must rely on.
  */
-int http_new(struct http **ret, struct service *service, const struct tls *tls);
+int http_new(struct http **ret, struct service *service, const struct tls *tls,
+             struct lingers *lingers);
 
 /** http_free() - end; no connection may be left. Accepts NULL. */
 void http_free(struct http *http);

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "worker/socket.h"
-
 /* The kernel counts the end of the client's stream as a received byte. */
 #define FIN_SIZE 1
 
@@ -86,14 +84,16 @@ static uint64_t heard(const struct connection *connection, const struct socket_f
         return connection->encrypted ? connection->inside.bytes + FIN_SIZE : facts->received;
 }
 
-void unseen_record(struct service *service, const struct connection *connection,
-                   struct refusals *refusals)
+bool unseen_record(struct service *service, const struct connection *connection,
+                   const struct socket_facts *facts, struct refusals *refusals)
 {
-        const struct socket_facts facts = socket_facts(connection->fd);
-        uint64_t received = heard(connection, &facts);
+        uint64_t received = heard(connection, facts);
 
-        if (refusals->n > 0 && (received == 0 || received > connection->received + FIN_SIZE))
+        if (refusals->n > 0 && (received == 0 || received > connection->received + FIN_SIZE)) {
                 record(service, connection, take(refusals), OUTCOME_REJECTED);
-        else if (!connection->served && received > FIN_SIZE)
-                record(service, connection, 400, outcome_of(connection, &facts));
+                return true;
+        }
+        if (!connection->served && received > FIN_SIZE)
+                record(service, connection, 400, outcome_of(connection, facts));
+        return false;
 }

@@ -5,9 +5,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "worker/connection.h"
+#include "worker/socket.h"
 #include "worker/transaction.h"
 
 /* Refusals of libmicrohttpd itself whose request or connection has not been seen to end yet. */
@@ -29,7 +31,7 @@ bool refusals_settle(struct refusals *refusals, struct transaction *transaction)
  * unseen_record() - the connection is over: write the record of a request on it that was not seen
  *
  * Of a later head's beginning nothing is known: what came before cannot be counted to the byte
- * (chunked bodies, empty lines between requests).
+ * (chunked bodies, empty lines between requests). Return: whether it was refused.
  */
-void unseen_record(struct service *service, const struct connection *connection,
-                   struct refusals *refusals);
+bool unseen_record(struct service *service, const struct connection *connection,
+                   const struct socket_facts *facts, struct refusals *refusals);

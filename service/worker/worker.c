@@ -52,6 +52,7 @@ struct worker {
         struct service service;
         size_t n_apps; /* loaded and started */
         struct loop loop;
+        struct lingers lingers;
         struct http *http;
         struct acceptor *acceptor; /* NULL: draining */
         int notify;
@@ -348,7 +349,8 @@ static int set_up(struct worker *worker)
 
         r = start_service(worker);
         if (r == 0)
-                r = http_new(&worker->http, &worker->service, worker->options->tls);
+                r = http_new(&worker->http, &worker->service, worker->options->tls,
+                             &worker->lingers);
         if (r == -EPROTO)
                 (void)notify_send(worker->notify, "STATUS=this libmicrohttpd cannot be trusted: "
                                                   "its buffer is not as it should be");
@@ -408,6 +410,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now)
         uint64_t wake = earliest(worker->next_beat, http_wake_usec(worker->http));
 
         wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
+        wake = earliest(wake, lingers_wake_usec(&worker->lingers));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
         if (worker->idle_turns > SPIN_TURNS_MAX && library < SPIN_PAUSE)
@@ -441,6 +444,7 @@ static int serve(struct worker *worker)
                 if (worker->acceptor)
                         acceptor_turn(worker->acceptor, now);
                 http_check_deadlines(worker->http, now);
+                lingers_turn(&worker->lingers, now);
                 ship_records(worker);
                 beat(worker, now);
         }
@@ -496,6 +500,7 @@ static void tear_down(struct worker *worker)
         free(service->apps);
         free(service->lanes);
         flights_done(&service->flights);
+        lingers_done(&worker->lingers);
         loop_done(&worker->loop);
         close_descriptor(&worker->signals);
         close_descriptor(&worker->notify);
@@ -516,6 +521,7 @@ int worker_run(const struct worker_options *options)
         };
         int code;
 
+        lingers_init(&worker.lingers, &worker.loop);
         worker.host.subject.worker_pid = getpid();
         worker.notify = notify_open(options->notify_path);
         if (worker.notify < 0 || loop_init(&worker.loop) < 0)

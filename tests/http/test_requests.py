@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What requests get: heads judged, bodies gathered, routes found, responses framed."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from lib.client import Connection, Load
@@ -90,6 +92,37 @@ def test_large_bodies_lie_in_files_and_come_back_whole(start):
             wait_until(lambda: files_of(worker), 10, "a file")
             assert memory_of(worker) < 30_000
         wait_until(lambda: not files_of(worker), 10, "no file is left")
+
+
+# -- answered before all was read ------------------------------------------------------
+
+def test_refusal_is_seen_by_a_client_that_sends_on(start):
+    """It would be reset, and lose the answer, if the connection were closed with bytes of it unread."""
+    with start("[server]\nworkers = 1\n[http]\nlimit_request_body = 1m\n") as server:
+        [worker] = server.workers()
+        before = len(descriptors(worker))
+        for _ in range(5):
+            with server.connect() as connection:
+                answer = connection.ask("/echo", method="POST", body=bytes(30_000_000))
+            assert (answer.status, answer.headers["connection"]) == (413, "close")
+        with server.connect() as connection:
+            connection.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 3_000_000)
+            assert connection.receive().status == 431
+        wait_until(lambda: len(descriptors(worker)) == before, 3, "nothing lingers")
+        wait_until(lambda: len(server.lines("OUTCOME=rejected")) == 6, 5, "six records")
+
+
+def test_nobody_lingers_for_long(start):
+    with start("[server]\nworkers = 1\n[http]\nlimit_request_body = 1k\n") as server, ExitStack() as clients:
+        [worker] = server.workers()
+        before = len(descriptors(worker))
+        connections = [clients.enter_context(server.connect()) for _ in range(300)]
+        for connection in connections:
+            connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n")
+            assert connection.receive().status == 413
+        wait_until(lambda: before < len(descriptors(worker)) <= before + 256, 3, "no more than 256 linger")
+        assert server.ask("/").status == 200
+        wait_until(lambda: len(descriptors(worker)) == before, 8, "until their time is up")
 
 
 def test_white_space_around_a_value_is_no_part_of_it(server):

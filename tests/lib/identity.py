@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Identity:
-    """A certificate with its key: signed by itself, or by an issuer."""
+    """A certificate with its key: signed by itself, or by an issuer. Without a usage it is one that issues others."""
 
     def __init__(self, folder, name="server", subject="/CN=localhost", names=("DNS:localhost", "IP:127.0.0.1"),
                  key="ec", issuer=None, usage="serverAuth,clientAuth"):
@@ -16,7 +16,8 @@ class Identity:
         signed_by = ["-CA", issuer.certificate, "-CAkey", issuer.key] if issuer else []
         openssl("req", "-x509", *kinds[key], "-nodes", "-keyout", self.key, "-out", self.certificate, "-days", "2",
                 "-subj", subject, "-addext", f"subjectAltName={','.join(names)}",
-                "-addext", f"extendedKeyUsage={usage}", *signed_by)
+                "-addext", f"extendedKeyUsage={usage}" if usage else "keyUsage=critical,keyCertSign,digitalSignature",
+                *signed_by)
 
     def trusted(self):
         """For clients who trust this certificate and no other."""
