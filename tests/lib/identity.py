@@ -4,6 +4,11 @@ import ssl
 import subprocess
 from pathlib import Path
 
+KEYS = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["-newkey", "rsa:2048"]}
+# the system's own configuration makes an issuer of each certificate
+CONFIG = "[req]\ndistinguished_name = name\n[name]\n"
+ISSUER = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,digitalSignature"]
+
 
 class Identity:
     """A certificate with its key: signed by itself, or by an issuer. Without a usage it is one that issues others."""
@@ -12,12 +17,15 @@ class Identity:
                  key="ec", issuer=None, usage="serverAuth,clientAuth"):
         self.certificate = Path(folder) / f"{name}.pem"
         self.key = Path(folder) / f"{name}.key"
-        kinds = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["-newkey", "rsa:2048"]}
-        signed_by = ["-CA", issuer.certificate, "-CAkey", issuer.key] if issuer else []
-        openssl("req", "-x509", *kinds[key], "-nodes", "-keyout", self.key, "-out", self.certificate, "-days", "2",
-                "-subj", subject, "-addext", f"subjectAltName={','.join(names)}",
-                "-addext", f"extendedKeyUsage={usage}" if usage else "keyUsage=critical,keyCertSign,digitalSignature",
-                *signed_by)
+        config = Path(folder) / "openssl.cnf"
+        config.write_text(CONFIG, encoding="ascii")
+        extensions = [f"subjectAltName={','.join(names)}", "subjectKeyIdentifier=hash",
+                      *([f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:FALSE"] if usage else ISSUER)]
+        if issuer:
+            extensions.append("authorityKeyIdentifier=keyid")
+        openssl("req", "-x509", "-config", config, *KEYS[key], "-nodes", "-keyout", self.key, "-out", self.certificate,
+                "-days", "2", "-subj", subject, *(word for text in extensions for word in ("-addext", text)),
+                *(["-CA", issuer.certificate, "-CAkey", issuer.key] if issuer else []))
 
     def trusted(self):
         """For clients who trust this certificate and no other."""
