@@ -30,6 +30,12 @@ enum {
         ACCESS_ERRORS = INT32_MAX, /* none of the requests that went well */
 };
 
+/* Whether connections begin with a PROXY header: [http] proxy_protocol. */
+enum {
+        PROXY_PROTOCOL_OFF,
+        PROXY_PROTOCOL_V1V2,
+};
+
 /* What is asked of a TLS client's certificate: [tls] client_certificate. */
 enum {
         TLS_CLIENTS_NONE,
@@ -53,6 +59,7 @@ typedef char setting_peers[CONFIG_TEXT_MAX]; /* what address_set_parse() reads *
 typedef char setting_files[CONFIG_TEXT_MAX]; /* names of files, separated by commas */
 typedef char setting_text[CONFIG_TEXT_MAX];  /* what another library reads */
 typedef uint32_t setting_tls_clients;        /* one of TLS_CLIENTS_* */
+typedef uint32_t setting_proxy_protocol;     /* one of PROXY_PROTOCOL_* */
 
 /* Access fields that are recorded on demand: [log] access_fields. */
 enum {

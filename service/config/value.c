@@ -29,6 +29,11 @@ static const struct {
         uint64_t value;
 } access_words[] = {{"all", ACCESS_ALL}, {"errors", ACCESS_ERRORS}, {"off", ACCESS_OFF}};
 
+static const char *const proxy_protocol_names[] = {
+        [PROXY_PROTOCOL_OFF] = "off",
+        [PROXY_PROTOCOL_V1V2] = "v1v2",
+};
+
 static const char *const tls_clients_names[] = {
         [TLS_CLIENTS_NONE] = "none",
         [TLS_CLIENTS_OPTIONAL] = "optional",
@@ -192,6 +197,23 @@ static int parse_text(const char *text, uint64_t *ret)
                 return -EINVAL;
         *ret = size;
         return 0;
+}
+
+static int parse_proxy_protocol(const char *text, uint64_t *ret)
+{
+        int protocol =
+                find_name(text, strlen(text), proxy_protocol_names, LENGTH(proxy_protocol_names));
+
+        if (protocol < 0)
+                return protocol;
+        *ret = (uint64_t)protocol;
+        return 0;
+}
+
+static char *format_proxy_protocol(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        (void)snprintf(text, VALUE_TEXT_MAX, "%s", proxy_protocol_names[value]);
+        return text;
 }
 
 static int parse_tls_clients(const char *text, uint64_t *ret)

@@ -50,7 +50,8 @@ void connections_init(struct connections *connections, const struct config *conf
 static void publish(const struct connections *connections)
 {
         atomic_store_explicit(&connections->slot->connections,
-                              connections->n + connections->arriving, memory_order_relaxed);
+                              connections->n + connections->arriving + connections->greeting,
+                              memory_order_relaxed);
 }
 
 void connections_arriving(struct connections *connections, unsigned n)
@@ -61,7 +62,15 @@ void connections_arriving(struct connections *connections, unsigned n)
         publish(connections);
 }
 
-static void format_peer(const struct sockaddr *address, char text[static REQUEST_PEER_MAX])
+void connections_greeting(struct connections *connections, unsigned n)
+{
+        if (connections->greeting == n)
+                return;
+        connections->greeting = n;
+        publish(connections);
+}
+
+void connection_format_peer(const struct sockaddr *address, char text[static REQUEST_PEER_MAX])
 {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
@@ -86,8 +95,11 @@ struct connection *connection_new(struct connections *connections, int fd,
                 return NULL;
         connection->all = connections;
         connection->fd = fd;
-        format_peer(address, connection->peer);
+        connection_format_peer(address, connection->peer);
         connection->trusted = address_set_has(&connections->trusted, address);
+        /* The kernel counts the PROXY header, too. */
+        if (connections->config->http_proxy_protocol != PROXY_PROTOCOL_OFF)
+                connection->received = socket_facts(fd).taken;
         connection->surplus = connections->n >= connections->config->http_worker_connections;
 
         connection->next = connections->first;

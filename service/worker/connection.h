@@ -61,6 +61,7 @@ struct connections {
         struct board_slot *slot; /* the number of connections is published there */
         struct connection *first;
         unsigned n;
+        unsigned greeting; /* waited for before they are handed on: see greeting.h */
         unsigned arriving; /* handed to libmicrohttpd, which has not told of them yet */
         uint64_t earliest; /* no deadline is before it */
         uint64_t checked;  /* when all deadlines were looked at */
@@ -79,12 +80,18 @@ void connections_init(struct connections *connections, const struct config *conf
 struct connection *connection_new(struct connections *connections, int fd,
                                   const struct sockaddr *address);
 
+/** connection_format_peer() - an address without its port, or "unix". */
+void connection_format_peer(const struct sockaddr *address, char text[static REQUEST_PEER_MAX]);
+
 /** connection_free() - the connection is over. */
 void connection_free(struct connection *connection);
 
 /** connections_arriving() - so many are on their way; they count, or more than there is room for
  * would be accepted. */
 void connections_arriving(struct connections *connections, unsigned n);
+
+/** connections_greeting() - so many have not been handed on yet; they count as well. */
+void connections_greeting(struct connections *connections, unsigned n);
 
 /** connection_enter() - begin a stage, and its time. */
 void connection_enter(struct connection *connection, enum connection_stage stage);

@@ -447,6 +447,11 @@ void http_add(struct http *http, const struct endpoint *endpoint, int fd,
                 connections_arriving(connections, connections->arriving + 1);
 }
 
+void http_greeting(struct http *http, unsigned n)
+{
+        connections_greeting(&http->connections, n);
+}
+
 static void take_news(struct job *job)
 {
         for (; job; job = job->next_with_news) {

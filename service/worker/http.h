@@ -53,6 +53,9 @@ size_t http_fds(const struct http *http, int fds[static HTTP_FDS_MAX]);
 void http_add(struct http *http, const struct endpoint *endpoint, int fd,
               const struct sockaddr *address, socklen_t size);
 
+/** http_greeting() - so many further connections will be added; they count as well. */
+void http_greeting(struct http *http, unsigned n);
+
 /** http_turn() - move everything that can move: requests that the pool has finished first, then the
  * sockets. */
 void http_turn(struct http *http);

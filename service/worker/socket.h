@@ -9,6 +9,7 @@
 struct socket_facts {
         bool tcp;
         uint64_t received;     /* bytes that the client sent so far; the end of his stream is one */
+        uint64_t taken;        /* those of them that we have read, while he has not closed */
         uint64_t acknowledged; /* bytes that he has taken */
         bool closed;           /* he has closed, or was faster after we did */
         bool unread;           /* there are bytes that we have not read */

@@ -67,6 +67,32 @@ static void record(struct service *service, const struct connection *connection,
         transaction_end(transaction, outcome);
 }
 
+void unseen_greeting(struct service *service, enum greeting_end end, const struct sockaddr *peer,
+                     uint64_t since)
+{
+        static const struct {
+                enum outcome outcome;
+                const char *reason; /* of a refusal */
+        } endings[] = {
+                [GREETING_STRANGER] = {OUTCOME_REJECTED,
+                                       "its address is not in forwarded_allow_ips"},
+                [GREETING_MALFORMED] = {OUTCOME_REJECTED, "no PROXY header"},
+                [GREETING_LEFT] = {OUTCOME_CLIENT_ABORT, NULL},
+                [GREETING_EXPIRED] = {OUTCOME_TIMEOUT, NULL},
+        };
+        char text[REQUEST_PEER_MAX];
+        struct transaction *transaction;
+
+        connection_format_peer(peer, text);
+        transaction = transaction_new(service, NULL, text);
+        if (!transaction)
+                return;
+        transaction->request.started_usec = since;
+        if (endings[end].reason)
+                transaction_refuse(transaction, 400, endings[end].reason, true);
+        transaction_end(transaction, endings[end].outcome);
+}
+
 /* How a connection ended that brought the beginning of a request and no more. */
 static enum outcome outcome_of(const struct connection *connection,
                                const struct socket_facts *facts)
@@ -93,7 +119,7 @@ bool unseen_record(struct service *service, const struct connection *connection,
                 record(service, connection, take(refusals), OUTCOME_REJECTED);
                 return true;
         }
-        if (!connection->served && received > FIN_SIZE)
+        if (!connection->served && received > connection->received + FIN_SIZE)
                 record(service, connection, 400, outcome_of(connection, facts));
         return false;
 }

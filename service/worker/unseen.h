@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "worker/connection.h"
+#include "worker/greeting.h"
 #include "worker/socket.h"
 #include "worker/transaction.h"
 
@@ -35,3 +36,8 @@ bool refusals_settle(struct refusals *refusals, struct transaction *transaction)
  */
 bool unseen_record(struct service *service, const struct connection *connection,
                    const struct socket_facts *facts, struct refusals *refusals);
+
+/** unseen_greeting() - a connection ended before its PROXY header was there: write a record of it
+ */
+void unseen_greeting(struct service *service, enum greeting_end end, const struct sockaddr *peer,
+                     uint64_t since);

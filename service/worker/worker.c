@@ -22,10 +22,12 @@
 #include "worker/accept.h"
 #include "worker/capture.h"
 #include "worker/crash.h"
+#include "worker/greeting.h"
 #include "worker/http.h"
 #include "worker/loop.h"
 #include "worker/notify.h"
 #include "worker/pool.h"
+#include "worker/unseen.h"
 
 /* A beat lost in a full queue must not be a missed one: the master waits for three, and one that
  * finds the queue full is tried again soon. */
@@ -53,6 +55,8 @@ struct worker {
         size_t n_apps; /* loaded and started */
         struct loop loop;
         struct lingers lingers;
+        struct address_set trusted; /* with their PROXY headers */
+        struct greetings greetings;
         struct http *http;
         struct acceptor *acceptor; /* NULL: draining */
         int notify;
@@ -250,7 +254,43 @@ static void on_connected(void *data, const struct endpoint *endpoint, int fd,
 {
         struct worker *worker = data;
 
+        if (worker->config->http_proxy_protocol == PROXY_PROTOCOL_OFF)
+                http_add(worker->http, endpoint, fd, address, size);
+        else
+                greetings_add(&worker->greetings, endpoint, fd, address, size);
+        http_greeting(worker->http, worker->greetings.n);
+}
+
+static void on_greeted(void *data, const struct endpoint *endpoint, int fd,
+                       const struct sockaddr *address, socklen_t size)
+{
+        struct worker *worker = data;
+
         http_add(worker->http, endpoint, fd, address, size);
+}
+
+static void on_not_greeted(void *data, enum greeting_end end, const struct sockaddr *peer,
+                           uint64_t since)
+{
+        struct worker *worker = data;
+
+        unseen_greeting(&worker->service, end, peer, since);
+}
+
+static void prepare_greetings(struct worker *worker)
+{
+        const struct greetings_options options = {
+                .loop = &worker->loop,
+                .trusted = &worker->trusted,
+                .timeout = worker->config->http_header_timeout,
+                .greeted = on_greeted,
+                .ended = on_not_greeted,
+                .data = worker,
+        };
+
+        /* It was read before, when the configuration was checked. */
+        (void)address_set_parse(worker->config->http_forwarded_allow_ips, &worker->trusted);
+        greetings_init(&worker->greetings, &options);
 }
 
 /* From now on begin nothing new; the end comes when the last connection is gone or the time is up.
@@ -265,6 +305,7 @@ static void drain_if_told(struct worker *worker, uint64_t now)
         acceptor_free(worker->acceptor);
         worker->acceptor = NULL;
         http_drain(worker->http);
+        greetings_drain(&worker->greetings);
         worker->next_beat = now; /* tells the master */
 }
 
@@ -410,6 +451,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now)
         uint64_t wake = earliest(worker->next_beat, http_wake_usec(worker->http));
 
         wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
+        wake = earliest(wake, greetings_wake_usec(&worker->greetings));
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
@@ -422,7 +464,7 @@ static bool serving(const struct worker *worker, uint64_t now)
 {
         if (worker->drain_end == USEC_NEVER)
                 return true;
-        return http_connections(worker->http) > 0 && now < worker->drain_end;
+        return http_connections(worker->http) + worker->greetings.n > 0 && now < worker->drain_end;
 }
 
 /* Return: 0 when the worker was told to end and nothing is left to do or the time is up, or a
@@ -444,6 +486,8 @@ static int serve(struct worker *worker)
                 if (worker->acceptor)
                         acceptor_turn(worker->acceptor, now);
                 http_check_deadlines(worker->http, now);
+                greetings_turn(&worker->greetings, now);
+                http_greeting(worker->http, worker->greetings.n);
                 lingers_turn(&worker->lingers, now);
                 ship_records(worker);
                 beat(worker, now);
@@ -500,6 +544,7 @@ static void tear_down(struct worker *worker)
         free(service->apps);
         free(service->lanes);
         flights_done(&service->flights);
+        greetings_done(&worker->greetings);
         lingers_done(&worker->lingers);
         loop_done(&worker->loop);
         close_descriptor(&worker->signals);
@@ -522,6 +567,7 @@ int worker_run(const struct worker_options *options)
         int code;
 
         lingers_init(&worker.lingers, &worker.loop);
+        prepare_greetings(&worker);
         worker.host.subject.worker_pid = getpid();
         worker.notify = notify_open(options->notify_path);
         if (worker.notify < 0 || loop_init(&worker.loop) < 0)
