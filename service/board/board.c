@@ -133,6 +133,8 @@ void board_slot_clear(struct board_slot *slot)
 {
         atomic_store_explicit(&slot->accepting, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->connections, 0, memory_order_relaxed);
+        atomic_store_explicit(&slot->steps_back, 0, memory_order_relaxed);
+        atomic_store_explicit(&slot->accepted, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->busy, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->queued, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->requests, 0, memory_order_relaxed);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_VERSION 1
+#define BOARD_VERSION 2
 
 /* Latencies are counted in buckets of one eighth of a power of two (12 %), from 1 us up to
  * 4.7 hours; the last one takes all above. */
@@ -21,10 +21,12 @@
 #define BOARD_LATENCY_BUCKETS (32 * BOARD_LATENCY_STEPS)
 
 struct board_slot {
-        _Alignas(64) _Atomic uint32_t accepting; /* 1: takes new connections */
+        _Alignas(64) _Atomic uint16_t accepting; /* 1: takes new connections */
+        _Atomic uint16_t steps_back;             /* 1: leaves them to the others for a moment */
         _Atomic uint32_t connections;
-        _Atomic uint32_t busy;   /* application threads that run a request */
-        _Atomic uint32_t queued; /* requests that wait for one */
+        _Atomic uint32_t busy;     /* application threads that run a request */
+        _Atomic uint32_t queued;   /* requests that wait for one */
+        _Atomic uint64_t accepted; /* connections; a new worker begins with what others have */
         _Atomic uint64_t requests;
         _Atomic uint64_t responses[6]; /* by status class, 0: none of them */
         _Atomic uint64_t log_shipped;

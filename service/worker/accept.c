@@ -9,18 +9,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-
-/* Measured over four workers: slack 4 spreads keep-alive connections 27/23/26/25 % and keeps 14,000
- * short connections/s; slack 0 costs another 12 % of these. Beyond 32 connections the slack grows
- * with their number. */
-#define SLACK_MIN      4
-#define SLACK_FRACTION 8
+#include "worker/balance.h"
 
 /* How many connections are taken before the loop looks at the requests of the others. */
 #define ACCEPTS_PER_TURN 4
 
-/* How long a worker that is ahead steps back. */
-#define STEP_BACK_USEC (5 * USEC_PER_MSEC)
+/* A worker that is ahead looks this often whether it still is, and waits so long in all for those
+ * whose turn it is: with 16 workers on two processors 1 ms was too short for a third of them. */
+#define LOOK_USEC USEC_PER_MSEC
+#define WAIT_USEC (10 * USEC_PER_MSEC)
+
+/* How long one waits that is full, for a sibling to take what comes. */
+#define FULL_USEC (5 * USEC_PER_MSEC)
 
 /* How long it waits when the system has no descriptor or memory for another connection. */
 #define EXHAUSTED_USEC (100 * USEC_PER_MSEC)
@@ -33,7 +33,9 @@ struct listener {
 
 struct acceptor {
         struct acceptor_options options;
+        struct balance *balance;
         uint64_t paused_until; /* 0: accepting */
+        uint64_t waits_until;  /* for siblings; 0: it does not */
         size_t n_listeners;
         struct listener listeners[];
 };
@@ -41,16 +43,6 @@ struct acceptor {
 static unsigned connections(const struct acceptor *acceptor)
 {
         return atomic_load_explicit(&acceptor->options.slot->connections, memory_order_relaxed);
-}
-
-static bool ahead(const struct acceptor *acceptor)
-{
-        uint32_t least = board_least_connections(acceptor->options.board);
-        uint32_t slack = least / SLACK_FRACTION;
-
-        if (slack < SLACK_MIN)
-                slack = SLACK_MIN;
-        return least != UINT32_MAX && connections(acceptor) > least + slack;
 }
 
 /* A hung sibling with room keeps the others from refusing anybody; the master ends it soon. */
@@ -69,6 +61,13 @@ static void pause_for(struct acceptor *acceptor, uint64_t usec)
         for (size_t i = 0; i < acceptor->n_listeners; i++)
                 loop_forget(acceptor->options.loop, &acceptor->listeners[i].watch);
         acceptor->paused_until = now_usec() + usec;
+}
+
+static void step_back(struct acceptor *acceptor)
+{
+        balance_step_back(acceptor->balance);
+        pause_for(acceptor, LOOK_USEC);
+        acceptor->waits_until = acceptor->paused_until - LOOK_USEC + WAIT_USEC;
 }
 
 static int resume(struct acceptor *acceptor)
@@ -102,6 +101,7 @@ static bool accept_one(struct acceptor *acceptor, const struct endpoint *endpoin
                         pause_for(acceptor, EXHAUSTED_USEC);
                 return false;
         }
+        balance_count(acceptor->balance);
         acceptor->options.connected(acceptor->options.data, endpoint, fd,
                                     (struct sockaddr *)&address, size);
         return true;
@@ -113,8 +113,12 @@ static void on_connection(struct watch *watch)
         struct acceptor *acceptor = listener->acceptor;
 
         for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
-                if (full(acceptor) || ahead(acceptor)) {
-                        pause_for(acceptor, STEP_BACK_USEC);
+                if (full(acceptor)) {
+                        pause_for(acceptor, FULL_USEC);
+                        return;
+                }
+                if (balance_ahead(acceptor->balance)) {
+                        step_back(acceptor);
                         return;
                 }
                 if (!accept_one(acceptor, listener->endpoint))
@@ -132,6 +136,11 @@ int acceptor_new(struct acceptor **ret, const struct acceptor_options *options)
         if (!acceptor)
                 return -ENOMEM;
 
+        acceptor->balance = balance_new(options->board, options->slot);
+        if (!acceptor->balance) {
+                free(acceptor);
+                return -ENOMEM;
+        }
         acceptor->options = *options;
         acceptor->n_listeners = options->n_endpoints;
         for (size_t i = 0; i < options->n_endpoints; i++)
@@ -155,25 +164,50 @@ void acceptor_free(struct acceptor *acceptor)
                 return;
         for (size_t i = 0; i < acceptor->n_listeners; i++)
                 loop_forget(acceptor->options.loop, &acceptor->listeners[i].watch);
+        balance_free(acceptor->balance);
         free(acceptor);
 }
 
-void acceptor_turn(struct acceptor *acceptor, uint64_t now)
+/* One connection whatever the others have. Return: whether there was one. */
+static bool accept_any(struct acceptor *acceptor)
 {
-        if (acceptor->paused_until == 0 || now < acceptor->paused_until)
-                return;
-        if (full(acceptor)) {
-                acceptor->paused_until = now + STEP_BACK_USEC;
+        for (size_t i = 0; i < acceptor->n_listeners; i++)
+                if (accept_one(acceptor, acceptor->listeners[i].endpoint))
+                        return true;
+        return false;
+}
+
+/* It is our turn again, or it was that of somebody who did not come. */
+static void come_back(struct acceptor *acceptor, uint64_t now)
+{
+        bool early = now < acceptor->waits_until;
+
+        if (early && balance_ahead(acceptor->balance)) {
+                acceptor->paused_until = now + LOOK_USEC;
                 return;
         }
+        acceptor->waits_until = 0;
         if (resume(acceptor) < 0) {
                 pause_for(acceptor, EXHAUSTED_USEC);
                 return;
         }
-        /* One connection whatever the others have: the least loaded sibling may be hung. */
-        for (size_t i = 0; i < acceptor->n_listeners; i++)
-                if (accept_one(acceptor, acceptor->listeners[i].endpoint))
-                        return;
+        balance_return(acceptor->balance, !early && accept_any(acceptor));
+}
+
+void acceptor_turn(struct acceptor *acceptor, uint64_t now)
+{
+        if (acceptor->waits_until > 0 && !full(acceptor)) {
+                come_back(acceptor, now);
+                return;
+        }
+        if (acceptor->paused_until == 0 || now < acceptor->paused_until)
+                return;
+        if (full(acceptor))
+                acceptor->paused_until = now + FULL_USEC;
+        else if (resume(acceptor) < 0)
+                pause_for(acceptor, EXHAUSTED_USEC);
+        else
+                (void)accept_any(acceptor);
 }
 
 uint64_t acceptor_wake_usec(const struct acceptor *acceptor)

@@ -4,10 +4,9 @@
  * over the workers.
  *
  * All workers share the listeners; whoever woke first would take a whole burst and, with
- * keep-alive, keep it (0/92/0/8 % over four workers, measured). So each worker publishes its number
- * of connections on the board and steps back while it is ahead of the least loaded one. It steps
- * back for a moment only: a hung sibling with few connections must not starve the queue. Loop
- * thread.
+ * keep-alive, keep it (0/92/0/8 % over four workers, measured). So a worker steps back while it is
+ * the turn of another one (balance.h), but not for long: one that hangs must not starve the queue.
+ * Loop thread.
  */
 #pragma once
 
@@ -24,7 +23,7 @@ struct acceptor;
 
 struct acceptor_options {
         struct loop *loop;
-        const struct board *board;
+        struct board *board;
         struct board_slot
                 *slot; /* own; its number of connections is kept up by whoever counts them */
         const struct endpoint *endpoints; /* borrowed */

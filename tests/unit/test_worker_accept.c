@@ -127,28 +127,81 @@ static void test_worker_alone_takes_all(void)
         scene_end(&scene);
 }
 
-static void test_worker_that_is_ahead_steps_back_and_takes_one_when_it_returns(void)
+static void test_worker_that_is_ahead_waits_for_the_others(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct board_slot *sibling;
+        struct taker taker;
+        uint64_t began = now_usec(), wake;
+
+        assert(board_new(&board, 2) == 0);
+        sibling = board_slot(board, 1);
+        atomic_store(&sibling->accepting, 1); /* never moves */
+        begin(&taker, &scene, board, 0, 100);
+        arrive(&scene, 20);
+        turn(&taker);
+        assert(taker.n_taken == 2); /* one more than the other one, and the one that shows it */
+        assert(atomic_load(&taker.slot->steps_back));
+
+        wake = acceptor_wake_usec(taker.acceptor);
+        assert(wake >= began + USEC_PER_MSEC && wake < began + USEC_PER_SEC);
+        acceptor_turn(taker.acceptor, wake); /* it still is */
+        turn(&taker);
+        assert(taker.n_taken == 2 && acceptor_wake_usec(taker.acceptor) == wake + USEC_PER_MSEC);
+
+        /* it is not any more: at once */
+        atomic_store(&sibling->accepted, 1);
+        acceptor_turn(taker.acceptor, wake);
+        assert(!atomic_load(&taker.slot->steps_back));
+        turn(&taker);
+        assert(taker.n_taken == 3);
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static void test_who_does_not_come_is_not_waited_for_again(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct board_slot *sibling;
+        struct taker taker;
+
+        assert(board_new(&board, 2) == 0);
+        sibling = board_slot(board, 1);
+        atomic_store(&sibling->accepting, 1);
+        begin(&taker, &scene, board, 0, 100);
+        arrive(&scene, 20);
+        turn(&taker);
+        acceptor_turn(taker.acceptor, acceptor_wake_usec(taker.acceptor) + USEC_PER_SEC);
+        turn(&taker);
+        assert(taker.n_taken == 20);
+
+        /* until it moves */
+        atomic_store(&sibling->accepted, 1);
+        arrive(&scene, 2);
+        turn(&taker);
+        assert(taker.n_taken == 20);
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static void test_who_steps_back_is_hardly_waited_for(void)
 {
         struct scene scene = scene_new();
         struct board *board = NULL;
         struct taker taker;
-        uint64_t wake;
 
         assert(board_new(&board, 2) == 0);
-        atomic_store(&board_slot(board, 1)->accepting, 1); /* a sibling that never moves */
+        atomic_store(&board_slot(board, 1)->accepting, 1);
+        atomic_store(&board_slot(board, 1)->connections, 3);
+        atomic_store(&board_slot(board, 1)->steps_back, 1);
         begin(&taker, &scene, board, 0, 100);
         arrive(&scene, 20);
         turn(&taker);
-        assert(taker.n_taken == 5); /* the slack is four */
-        wake = acceptor_wake_usec(taker.acceptor);
-        assert(wake != USEC_NEVER);
-
-        acceptor_turn(taker.acceptor, wake - 1);
-        assert(taker.n_taken == 5);
-        acceptor_turn(taker.acceptor, wake);
-        assert(taker.n_taken == 6);
-        turn(&taker);
-        assert(taker.n_taken == 6);
+        assert(taker.n_taken == 5); /* one more, and the one that shows it */
         end(&taker);
         board_free(board);
         scene_end(&scene);
@@ -181,9 +234,35 @@ static void test_slack_grows_with_the_number(void)
         atomic_store(&board_slot(board, 1)->connections, 80);
         begin(&taker, &scene, board, 0, 1000);
         atomic_store(&taker.slot->connections, 80);
+        atomic_store(&board_slot(board, 1)->accepted, 80);
         arrive(&scene, 20);
         turn(&taker);
-        assert(taker.n_taken == 11); /* an eighth of 80, and the one that makes it more */
+        assert(taker.n_taken == 8); /* two and a sixteenth of 80, and the one that shows it */
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+/* With connections that end at once, all have none: those that were accepted decide. */
+static void test_accepted_ones_count_among_equals(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker taker;
+
+        assert(board_new(&board, 2) == 0);
+        atomic_store(&board_slot(board, 1)->accepting, 1);
+        atomic_store(&board_slot(board, 1)->connections, 30);
+        atomic_store(&board_slot(board, 1)->accepted, 1000);
+        begin(&taker, &scene, board, 0, 1000);
+        assert(atomic_load(&taker.slot->accepted) == 1000); /* a new one begins as the others */
+        arrive(&scene, 20);
+        turn(&taker);
+        assert(taker.n_taken == 20); /* it has fewer connections */
+        atomic_store(&board_slot(board, 1)->connections, 20);
+        arrive(&scene, 1);
+        turn(&taker);
+        assert(taker.n_taken == 20);
         end(&taker);
         board_free(board);
         scene_end(&scene);
@@ -218,19 +297,20 @@ static void test_two_workers_share_a_burst_evenly(void)
         struct scene scene = scene_new();
         struct board *board = NULL;
         struct taker one, other;
+        int i;
 
         assert(board_new(&board, 2) == 0);
         begin(&one, &scene, board, 0, 100);
         begin(&other, &scene, board, 1, 100);
         arrive(&scene, 40);
-        for (int i = 0; i < 100 && one.n_taken + other.n_taken < 40; i++) {
+        for (i = 0; i < 100 && one.n_taken + other.n_taken < 40; i++) {
                 turn(&one);
                 turn(&other);
-                acceptor_turn(one.acceptor, acceptor_wake_usec(one.acceptor));
-                acceptor_turn(other.acceptor, acceptor_wake_usec(other.acceptor));
+                acceptor_turn(one.acceptor, 1);
+                acceptor_turn(other.acceptor, 1);
         }
         assert(one.n_taken + other.n_taken == 40);
-        assert(one.n_taken >= 15 && other.n_taken >= 15);
+        assert(one.n_taken >= 18 && other.n_taken >= 18);
         end(&one);
         end(&other);
         board_free(board);
@@ -245,9 +325,12 @@ static void test_free_accepts_null(void)
 int main(void)
 {
         test_worker_alone_takes_all();
-        test_worker_that_is_ahead_steps_back_and_takes_one_when_it_returns();
+        test_worker_that_is_ahead_waits_for_the_others();
+        test_who_does_not_come_is_not_waited_for_again();
+        test_who_steps_back_is_hardly_waited_for();
         test_siblings_that_do_not_accept_hold_nobody_back();
         test_slack_grows_with_the_number();
+        test_accepted_ones_count_among_equals();
         test_limit_is_kept_and_the_rest_waits();
         test_two_workers_share_a_burst_evenly();
         test_free_accepts_null();
