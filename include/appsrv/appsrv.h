@@ -198,10 +198,11 @@ APPSRV_EXPORT const char *appsrv_arg(appsrv_req *req, const char *name, size_t *
 /**
  * appsrv_info() - what the server knows about a request
  * @key: "id" (X-Request-ID), "scheme" ("http" or "https"), "host" (host[:port] that was asked for,
- *       "" when unknown), "peer" (address of the client without its port, or "unix"), "version"
- *       ("HTTP/1.1"), "tls.version" ("TLS1.3", NULL when the connection is not encrypted),
- *       "tls.subject" (of the certificate that the client has proved to be its own, as in RFC 4514:
- *       "CN=alice,O=Example"; NULL when it showed none)
+ *       "" when unknown), "version" ("HTTP/1.1"), "peer" (address of the client without its port,
+ *       or "unix"), "peer.uid" and "peer.pid" (user and process at the other end of a unix socket,
+ *       decimal; else NULL), "tls.version" ("TLS1.3"; NULL when not encrypted), "tls.subject" (of
+ *       the certificate that the client has proved to be its own, "CN=alice,O=Example" as in RFC
+ *       4514; NULL when it showed none)
  *
  * Return: the value, NULL for another key.
  */

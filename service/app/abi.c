@@ -143,6 +143,8 @@ const char *appsrv_info(appsrv_req *req, const char *key)
                 {"scheme", request->scheme},
                 {"host", request->host},
                 {"peer", request->peer},
+                {"peer.uid", request->peer_uid[0] ? request->peer_uid : NULL},
+                {"peer.pid", request->peer_pid[0] ? request->peer_pid : NULL},
                 {"version", request->version},
                 {"tls.version", request->tls_version},
                 {"tls.subject", request->tls_subject},

@@ -60,6 +60,7 @@ struct flight *flight_begin(struct flights *flights, const char *id, const char 
         atomic_store_explicit(&flight->status, 0, memory_order_relaxed);
         atomic_store_explicit(&flight->response_bytes, 0, memory_order_relaxed);
         atomic_store_explicit(&flight->thread, 0, memory_order_relaxed);
+        atomic_store_explicit(&flight->renamed, 0, memory_order_relaxed);
         ticket_clear(&flight->ticket);
         flight->started_usec = started_usec;
         flight->target_size = target_size < UINT32_MAX ? (uint32_t)target_size : UINT32_MAX;
@@ -85,6 +86,15 @@ void flight_set_peer(struct flight *flight, const char *peer)
 {
         if (flight)
                 copy_string(flight->peer, sizeof(flight->peer), peer);
+}
+
+/* The worker may be killed between any two bytes: until the new one is whole the old one counts. */
+void flight_rename(struct flight *flight, const char *id)
+{
+        if (!flight)
+                return;
+        copy_string(flight->given_id, sizeof(flight->given_id), id);
+        atomic_store_explicit(&flight->renamed, 1, memory_order_release);
 }
 
 void flight_set_state(struct flight *flight, enum flight_state state)
@@ -137,6 +147,8 @@ bool flight_read(const struct flight *flight, struct flight *copy)
         atomic_init(&copy->state, state);
         if (atomic_load(&copy->status) > STATUS_MAX)
                 atomic_init(&copy->status, 0);
+        if (atomic_load(&copy->renamed) != 0)
+                memcpy(copy->id, copy->given_id, sizeof(copy->id));
         make_plain(copy->id, sizeof(copy->id));
         make_plain(copy->method, sizeof(copy->method));
         make_plain(copy->version, sizeof(copy->version));

@@ -21,6 +21,9 @@
 /* Of the target the beginning is kept: what a person needs to recognise the request. */
 #define FLIGHT_TARGET_MAX 700
 
+/* Of a REQUEST_ID, with the NUL. */
+#define FLIGHT_ID_MAX 65
+
 enum flight_state {
         FLIGHT_FREE,
         FLIGHT_BEGUN,    /* the request line is there */
@@ -38,7 +41,9 @@ struct flight {
         uint32_t target_size;   /* all of it, also what is not kept */
         uint64_t started_usec;  /* CLOCK_MONOTONIC */
         struct ticket ticket;
-        char id[33];
+        _Atomic uint32_t renamed; /* 1: given_id counts, and is whole */
+        char id[FLIGHT_ID_MAX];
+        char given_id[FLIGHT_ID_MAX]; /* by the proxy in front */
         char method[24];
         char version[16];
         char peer[48];
@@ -78,6 +83,9 @@ void flight_describe(struct flight *flight, const char *method, const char *vers
 
 /** flight_set_peer() - the client is not who the connection is with. */
 void flight_set_peer(struct flight *flight, const char *peer);
+
+/** flight_rename() - the request has another id than it began with; once. */
+void flight_rename(struct flight *flight, const char *id);
 
 void flight_set_state(struct flight *flight, enum flight_state state);
 

@@ -16,7 +16,7 @@
 struct obituary {
         char cause[64];
         char requests[8192];
-        char ids[OBITUARY_REQUESTS_MAX][33];
+        char ids[OBITUARY_REQUESTS_MAX][FLIGHT_ID_MAX];
         char stack[BOX_STACK_SIZE];
         char output[OUTPUT_TAIL_MAX];
         unsigned in_flight; /* how many requests it still had */

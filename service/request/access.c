@@ -130,43 +130,6 @@ static void add_message(struct record *record, const char *name, const struct ac
                               line.cut ? CUT_MARK : "", (int)tail_size, tail);
 }
 
-static bool hex_digits(const char *text, size_t size)
-{
-        for (size_t i = 0; i < size; i++) {
-                if (!(text[i] >= '0' && text[i] <= '9') && !(text[i] >= 'a' && text[i] <= 'f'))
-                        return false;
-        }
-        return true;
-}
-
-static bool all_zero(const char *text, size_t size)
-{
-        return strspn(text, "0") >= size;
-}
-
-/*
- * W3C Trace Context 3.2: version "-" trace-id "-" parent-id "-" flags, lower-case digits, ids not
- * all zero; version 00 ends there, a later one may go on behind another "-", ff is forbidden.
- */
-static bool traceparent_valid(const struct header *header)
-{
-        enum { VERSION = 0, TRACE = 3, PARENT = 36, FLAGS = 53, END = 55 };
-        const char *text = header->value;
-
-        if (header->value_size < END || text[TRACE - 1] != '-' || text[PARENT - 1] != '-' ||
-            text[FLAGS - 1] != '-')
-                return false;
-        if (!hex_digits(text + VERSION, 2) || !hex_digits(text + TRACE, 32) ||
-            !hex_digits(text + PARENT, 16) || !hex_digits(text + FLAGS, 2))
-                return false;
-        if (all_zero(text + TRACE, 32) || all_zero(text + PARENT, 16) ||
-            strncmp(text, "ff", 2) == 0)
-                return false;
-        if (strncmp(text, "00", 2) == 0)
-                return header->value_size == END;
-        return header->value_size == END || text[END] == '-';
-}
-
 static void add_header(struct record *record, const char *name, const struct request *request,
                        const char *header_name)
 {
@@ -174,14 +137,6 @@ static void add_header(struct record *record, const char *name, const struct req
 
         if (header)
                 record_bytes(record, name, header->value, header->value_size);
-}
-
-static void add_trace_id(struct record *record, const char *name, const struct request *request)
-{
-        const struct header *header = request_header(request, "traceparent");
-
-        if (header && traceparent_valid(header))
-                record_bytes(record, name, header->value + 3, 32);
 }
 
 /* Fields that are recorded on demand. */
@@ -198,8 +153,8 @@ static void add_extra_field(struct record *record, enum access_field field,
                 add_header(record, name, request, "Referer");
         else if (field == FIELD_HTTP_HOST && (wanted & EXTRA_FIELD_HTTP_HOST))
                 record_string(record, name, request->host);
-        else if (field == FIELD_TRACE_ID && (wanted & EXTRA_FIELD_TRACE_ID))
-                add_trace_id(record, name, request);
+        else if (field == FIELD_TRACE_ID && (wanted & EXTRA_FIELD_TRACE_ID) && request->trace)
+                record_bytes(record, name, request->trace, REQUEST_TRACE_SIZE);
 }
 
 /*
@@ -234,6 +189,12 @@ static void add_field(struct record *record, enum access_field field, const stru
                 break;
         case FIELD_REMOTE_ADDR:
                 record_string(record, name, request->peer[0] ? request->peer : NULL);
+                break;
+        case FIELD_PEER_UID:
+                record_string(record, name, request->peer_uid[0] ? request->peer_uid : NULL);
+                break;
+        case FIELD_PEER_PID:
+                record_string(record, name, request->peer_pid[0] ? request->peer_pid : NULL);
                 break;
         case FIELD_REQUEST_ID:
                 record_string(record, name, request->id[0] ? request->id : NULL);

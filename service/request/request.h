@@ -13,7 +13,14 @@
 
 #include "base/arena.h"
 
-#define REQUEST_ID_MAX   33 /* 32 hex digits and a NUL */
+#define REQUEST_ID_MAX 65 /* ours has 32 hex digits, a proxy's up to 64 characters */
+
+/* A user or a process as text. */
+#define REQUEST_NUMBER_MAX 12
+
+/* Bytes of a trace-id. */
+#define REQUEST_TRACE_SIZE 32
+
 #define REQUEST_PEER_MAX 64 /* an address without its port, or "unix" */
 
 /* A name and its value: NUL-terminated, lengths besides. */
@@ -42,9 +49,12 @@ struct request {
         size_t n_headers;
         const char *body; /* whole; valid as long as the request */
         size_t body_size;
-        size_t head_size; /* bytes of the head */
+        size_t head_size;  /* bytes of the head */
+        const char *trace; /* the trace-id that a trusted proxy sent, without a NUL; or NULL */
         char id[REQUEST_ID_MAX];
         char peer[REQUEST_PEER_MAX];
+        char peer_uid[REQUEST_NUMBER_MAX]; /* of the process at a unix socket; "" else */
+        char peer_pid[REQUEST_NUMBER_MAX];
         uint64_t started_usec; /* CLOCK_MONOTONIC when the request line was complete */
 };
 

@@ -23,6 +23,12 @@
 /* While draining, idle connections are looked for this often. */
 #define DRAIN_CHECK_USEC (100 * USEC_PER_MSEC)
 
+/* How long one may take to ask that will only be told that there are too many. */
+#define SURPLUS_USEC USEC_PER_SEC
+
+/* Connections of an address that are told so, beyond its limit. */
+#define ADDRESS_SURPLUS 16
+
 /* What is over sooner, as most stages are, costs no question to the kernel. */
 #define FIRST_LOOK_USEC (100 * USEC_PER_MSEC)
 #define LOOK_USEC       USEC_PER_SEC
@@ -36,7 +42,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 void connections_init(struct connections *connections, const struct config *config,
-                      struct board_slot *slot)
+                      struct board_slot *slot, uint64_t seed)
 {
         *connections = (struct connections){
                 .config = config,
@@ -45,6 +51,7 @@ void connections_init(struct connections *connections, const struct config *conf
         };
         /* It was read before, when the configuration was checked. */
         (void)address_set_parse(config->http_forwarded_allow_ips, &connections->trusted);
+        address_counts_init(&connections->addresses, seed);
 }
 
 static void publish(const struct connections *connections)
@@ -86,6 +93,36 @@ void connection_format_peer(const struct sockaddr *address, char text[static REQ
                 (void)snprintf(text, REQUEST_PEER_MAX, "unix");
 }
 
+/* Who it is when the connection was made (unix(7)): a process that gets it later is not seen. */
+static void find_credentials(struct connection *connection)
+{
+        struct ucred credentials;
+        socklen_t size = sizeof(credentials);
+
+        if (getsockopt(connection->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+                return;
+        (void)snprintf(connection->peer_uid, sizeof(connection->peer_uid), "%u", credentials.uid);
+        (void)snprintf(connection->peer_pid, sizeof(connection->peer_pid), "%d", credentials.pid);
+}
+
+/* Whether there are too many already: in all, or of this client. Who brings far more than he may is
+ * not even told. */
+static void judge_number(struct connection *connection, const struct sockaddr *address)
+{
+        struct connections *connections = connection->all;
+        unsigned limit = connections->config->http_limit_connections_per_address;
+        unsigned n = 0;
+
+        if (limit > 0 && !connection->trusted)
+                n = address_counts_enter(&connections->addresses, address, &connection->of_address);
+        if (connections->n >= connections->config->http_worker_connections)
+                connection->surplus = "too many connections";
+        else if (limit > 0 && n > limit)
+                connection->surplus = "too many connections from this address";
+        if (limit > 0 && n > limit + ADDRESS_SURPLUS)
+                (void)shutdown(connection->fd, SHUT_RDWR);
+}
+
 struct connection *connection_new(struct connections *connections, int fd,
                                   const struct sockaddr *address)
 {
@@ -96,11 +133,13 @@ struct connection *connection_new(struct connections *connections, int fd,
         connection->all = connections;
         connection->fd = fd;
         connection_format_peer(address, connection->peer);
+        if (address->sa_family == AF_UNIX)
+                find_credentials(connection);
         connection->trusted = address_set_has(&connections->trusted, address);
         /* The kernel counts the PROXY header, too. */
         if (connections->config->http_proxy_protocol != PROXY_PROTOCOL_OFF)
                 connection->received = socket_facts(fd).taken;
-        connection->surplus = connections->n >= connections->config->http_worker_connections;
+        judge_number(connection, address);
 
         connection->next = connections->first;
         connection->link = &connections->first;
@@ -122,6 +161,7 @@ void connection_free(struct connection *connection)
                 connection->next->link = connection->link;
         connections->n--;
         publish(connections);
+        address_counts_leave(&connections->addresses, connection->of_address);
         free(connection);
 }
 
@@ -133,7 +173,8 @@ static uint64_t timeout_of(const struct connection *connection)
 
         switch (connection->stage) {
         case CONNECTION_HEAD:
-                return config->http_header_timeout;
+                return connection->surplus ? least(config->http_header_timeout, SURPLUS_USEC)
+                                           : config->http_header_timeout;
         case CONNECTION_BODY:
                 return config->http_body_timeout;
         case CONNECTION_SENDING:

@@ -17,6 +17,7 @@
 #include "board/board.h"
 #include "config/config.h"
 #include "request/request.h"
+#include "worker/address_count.h"
 #include "worker/tls.h"
 
 struct transaction;
@@ -35,29 +36,33 @@ struct connection {
         struct connections *all;
         int fd; /* borrowed */
         enum connection_stage stage;
-        uint64_t since;                  /* when the stage began */
-        uint64_t deadline;               /* when it is looked at again; USEC_NEVER */
-        uint64_t credit;                 /* how much longer it may take, counted from: */
-        uint64_t looked;                 /* when it was looked at last */
-        uint64_t arrived;                /* bytes of the body so far */
-        uint64_t moved;                  /* bytes that had arrived or were acknowledged then */
-        bool counted;                    /* the last one is known */
-        struct transaction *transaction; /* the request that is not over; NULL: none */
-        uint64_t received;               /* bytes of complete requests */
-        bool served;                     /* had a request before */
-        bool refused;                    /* its last request was, perhaps before it was read */
-        bool surplus;                    /* beyond the limit: to be told so */
-        bool trusted;                    /* believed what he says of clients behind him */
+        uint64_t since;                   /* when the stage began */
+        uint64_t deadline;                /* when it is looked at again; USEC_NEVER */
+        uint64_t credit;                  /* how much longer it may take, counted from: */
+        uint64_t looked;                  /* when it was looked at last */
+        uint64_t arrived;                 /* bytes of the body so far */
+        uint64_t moved;                   /* bytes that had arrived or were acknowledged then */
+        bool counted;                     /* the last one is known */
+        struct transaction *transaction;  /* the request that is not over; NULL: none */
+        uint64_t received;                /* bytes of complete requests */
+        bool served;                      /* had a request before */
+        bool refused;                     /* its last request was, perhaps before it was read */
+        const char *surplus;              /* beyond which limit it is, to be told so; or NULL */
+        struct address_count *of_address; /* not limited: NULL */
+        bool trusted;                     /* believed what he says of clients behind him */
         bool encrypted;
         struct tls_meter inside; /* the encryption */
         bool expired;            /* ended by a deadline */
         char peer[REQUEST_PEER_MAX];
+        char peer_uid[REQUEST_NUMBER_MAX]; /* of a process on a unix socket; "" else */
+        char peer_pid[REQUEST_NUMBER_MAX];
 };
 
 /* All of one worker. */
 struct connections {
         const struct config *config;
         struct address_set trusted;
+        struct address_counts addresses;
         struct board_slot *slot; /* the number of connections is published there */
         struct connection *first;
         unsigned n;
@@ -68,9 +73,9 @@ struct connections {
         bool draining;
 };
 
-/** connections_init() - none yet. What is given is borrowed. */
+/** connections_init() - none yet. What is given is borrowed. @seed: random */
 void connections_init(struct connections *connections, const struct config *config,
-                      struct board_slot *slot);
+                      struct board_slot *slot, uint64_t seed);
 
 /**
  * connection_new() - a client has connected; his first head is waited for

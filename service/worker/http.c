@@ -129,6 +129,8 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
         if (!transaction)
                 return NULL;
         transaction->connection = mhd;
+        memcpy(transaction->request.peer_uid, connection->peer_uid, REQUEST_NUMBER_MAX);
+        memcpy(transaction->request.peer_pid, connection->peer_pid, REQUEST_NUMBER_MAX);
         transaction->trusted = connection->trusted ? &http->connections.trusted : NULL;
         if (connection->encrypted)
                 describe_encryption(http->tls, &transaction->request, session_of(mhd),
@@ -242,7 +244,7 @@ static struct verdict judge_head(const struct http *http, const struct connectio
         if (flaw)
                 return (struct verdict){.status = 400, .reason = flaw};
         if (connection->surplus)
-                return (struct verdict){.status = 503, .reason = "too many connections"};
+                return (struct verdict){.status = 503, .reason = connection->surplus};
         return (struct verdict){0};
 }
 
@@ -407,7 +409,7 @@ int http_new(struct http **ret, struct service *service, const struct tls *tls,
         http->tls = tls;
         http->lingers = lingers;
         http->n_daemons = tls ? 2 : 1;
-        connections_init(&http->connections, service->config, service->slot);
+        connections_init(&http->connections, service->config, service->slot, service->id_prefix);
         r = start_daemons(http);
         if (r < 0) {
                 http_free(http);

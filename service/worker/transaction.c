@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "request/forwarded.h"
+#include "request/ids.h"
 #include "request/route.h"
 #include "request/target.h"
 
@@ -81,6 +82,19 @@ static bool has_body(const struct framing *framing)
         return framing->chunked || framing->content_length > 0;
 }
 
+/* What it calls the request, in the black box too. */
+static void take_names(struct transaction *transaction)
+{
+        struct request *request = &transaction->request;
+        const struct header *id = ids_request_id(request);
+
+        request->trace = ids_trace(request);
+        if (!id)
+                return;
+        (void)snprintf(request->id, sizeof(request->id), "%s", id->value);
+        flight_rename(transaction->flight, request->id);
+}
+
 /* What the proxy says counts from here on, in the black box too. */
 static struct verdict take_forwarded(struct transaction *transaction, const struct address_set *set)
 {
@@ -113,6 +127,8 @@ bool transaction_head(struct transaction *transaction, struct verdict seen)
                 verdict = validate_head(request, &service->limits, &transaction->framing);
         if (verdict.status == 0)
                 verdict = target_parse(request, &transaction->arena);
+        if (transaction->trusted)
+                take_names(transaction);
         if (verdict.status == 0 && transaction->trusted)
                 verdict = take_forwarded(transaction, transaction->trusted);
         if (verdict.status != 0) {

@@ -103,8 +103,9 @@ static int root(appsrv_req *req, struct probe *probe)
 /* "name: value" lines, "header Name: value" lines, an empty line, the body. */
 static int echo(appsrv_req *req, struct probe *probe)
 {
-        static const char *const infos[] = {"host",    "peer",        "id",         "scheme",
-                                            "version", "tls.version", "tls.subject"};
+        static const char *const infos[] = {"host",        "peer",     "id",
+                                            "scheme",      "version",  "tls.version",
+                                            "tls.subject", "peer.uid", "peer.pid"};
         struct text text = {.room = 128 * 1024};
         size_t size;
         const char *value = appsrv_body(req, &size);

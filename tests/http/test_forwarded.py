@@ -4,6 +4,8 @@ import socket
 
 import pytest
 
+from lib.wait import wait_until
+
 ONE = "[server]\nworkers = 1\n[http]\n"
 
 
@@ -72,3 +74,49 @@ def test_nonsense_is_no_set_of_addresses(start, build, tmp_path):
         server.signal(1)
         server.wait_for_line("config-refused", "forwarded_allow_ips")
         assert server.ask("/").status == 200
+
+
+# -- names of requests -----------------------------------------------------------------
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+NAMES = [("X-Request-ID", "proxy-1.a:b"), ("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01")]
+
+
+def test_name_of_a_request_is_the_proxys(start):
+    with start(ONE + "[log]\naccess_fields = trace_id\n") as server, server.connect() as connection:
+        answer = connection.ask("/id", headers=NAMES)
+        assert (answer.request_id, answer.body) == ("proxy-1.a:b", b"proxy-1.a:b")
+        # the next one on the connection has one of ours
+        assert connection.ask("/id").request_id not in ("proxy-1.a:b", "")
+        record = server.wait_for_line("REQUEST_ID=proxy-1.a:b ")
+        assert f"TRACE_ID={TRACE}" in record
+        # two requests may have the same one
+        connection.ask("/id", headers=NAMES)
+        wait_until(lambda: len(server.lines("REQUEST_ID=proxy-1.a:b ")) == 2, 5, "two records")
+
+
+@pytest.mark.parametrize("headers", [[("X-Request-ID", "a b")], [("X-Request-ID", "x" * 65)], [("X-Request-ID", "")],
+                                     [("X-Request-ID", "a"), ("X-Request-ID", "b")]])
+def test_name_that_is_none_is_ignored(server, headers):
+    answer = server.ask("/id", headers=headers)
+    assert answer.status == 200 and len(answer.request_id) == 32 and answer.body.decode() == answer.request_id
+
+
+def test_name_that_a_stranger_gives_is_ignored(start):
+    with start(ONE + "forwarded_allow_ips = 10.0.0.0/8\n[log]\naccess_fields = trace_id\n") as server:
+        answer = server.ask("/id", headers=NAMES)
+        assert len(answer.request_id) == 32
+        assert "TRACE_ID" not in server.wait_for_line(f"REQUEST_ID={answer.request_id}")
+
+
+def test_name_is_told_of_a_request_that_was_lost(start):
+    with start(ONE) as server:
+        server.exchange(b"GET /crash HTTP/1.1\r\nHost: a\r\nX-Request-ID: the-culprit\r\n\r\n")
+        assert "OUTCOME=worker-died" in server.wait_for_line("REQUEST_ID=the-culprit", "RESPONSE_BYTES")
+        server.wait_for_line("EVENT=worker-died", "REQUEST_ID=the-culprit")
+
+
+def test_refusal_has_the_name_too(start):
+    with start(ONE + "limit_request_body = 1k\n") as server:
+        answer = server.ask("/", method="POST", body=bytes(2000), headers=NAMES)
+        assert (answer.status, answer.request_id) == (413, "proxy-1.a:b")

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What requests get: heads judged, bodies gathered, routes found, responses framed."""
 
+import os
+import socket
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -123,6 +126,49 @@ def test_nobody_lingers_for_long(start):
         wait_until(lambda: before < len(descriptors(worker)) <= before + 256, 3, "no more than 256 linger")
         assert server.ask("/").status == 200
         wait_until(lambda: len(descriptors(worker)) == before, 8, "until their time is up")
+
+
+# -- who is connected --------------------------------------------------------------------
+
+def test_neighbour_on_a_unix_socket_is_known(start, tmp_path):
+    path = tmp_path / "neighbours"
+    with start("[server]\nworkers = 1\n", arguments=("--listen", f"unix:{path}")) as server:
+        with socket.socket(socket.AF_UNIX) as neighbour:
+            neighbour.settimeout(10)
+            neighbour.connect(str(path))
+            neighbour.sendall(b"GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            told = b"".join(iter(lambda: neighbour.recv(65536), b"")).decode()
+        assert f"peer.uid: {os.getuid()}\n" in told and f"peer.pid: {os.getpid()}\n" in told
+        record = server.wait_for_line("REMOTE_ADDR=unix")
+        assert f"PEER_UID={os.getuid()} " in record and f"PEER_PID={os.getpid()} " in record
+        assert b"peer.uid" not in server.ask("/echo").body
+
+
+FIVE = "[server]\nworkers = 1\n[http]\nlimit_connections_per_address = 5\n"
+
+
+def test_an_address_has_so_many_connections(start):
+    with start(FIVE + "forwarded_allow_ips =\n") as server, ExitStack() as clients:
+        kept = [clients.enter_context(server.connect()) for _ in range(5)]
+        assert [connection.ask("/").status for connection in kept] == [200] * 5
+        answer = server.ask("/")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        server.wait_for_line("(too many connections from this address)", "OUTCOME=rejected")
+        kept[0].socket.close()
+        wait_until(lambda: server.ask("/").status == 200, 5, "room for another one")
+        # one that brings far more is cut, silent ones soon
+        silent = [clients.enter_context(server.connect()) for _ in range(60)]
+        began = time.monotonic()
+        for connection in silent[1:]:  # there was room for one
+            connection.rest()
+        assert time.monotonic() - began < 3
+        assert [connection.ask("/").status for connection in kept[1:]] == [200] * 4
+
+
+def test_a_proxy_has_as_many_as_it_wants(start):
+    with start(FIVE + "forwarded_allow_ips = 127.0.0.1\n") as server, ExitStack() as clients:
+        kept = [clients.enter_context(server.connect()) for _ in range(30)]
+        assert [connection.ask("/").status for connection in kept] == [200] * 30
 
 
 def test_white_space_around_a_value_is_no_part_of_it(server):

@@ -83,6 +83,7 @@ static void test_slot_knows_nothing_of_the_request_before(void)
         struct flight copy;
 
         flight_describe(flight, "GET", "HTTP/1.1", "shop");
+        flight_rename(flight, "the-proxy's-name");
         flight_run(flight);
         flight_answer(flight, 200, 5);
         atomic_store(&flight->ticket.end, 1);
@@ -97,6 +98,19 @@ static void test_slot_knows_nothing_of_the_request_before(void)
         assert(atomic_load(&copy.status) == 0 && atomic_load(&copy.response_bytes) == 0 &&
                atomic_load(&copy.thread) == 0);
         assert(atomic_load(&copy.ticket.end) == 0 && atomic_load(&copy.ticket.loss) == 0);
+        bench_end(bench);
+}
+
+static void test_name_counts_when_it_is_whole(void)
+{
+        struct bench *bench = bench_new();
+        struct flight *flight = begin(bench, "ours"), copy;
+
+        memcpy(flight->given_id, "thei", 4); /* as far as a killed worker got */
+        assert(flight_read(flight, &copy) && strcmp(copy.id, "ours") == 0);
+        flight_rename(flight, "theirs");
+        assert(flight_read(flight, &copy) && strcmp(copy.id, "theirs") == 0);
+        flight_rename(NULL, "theirs");
         bench_end(bench);
 }
 
@@ -309,6 +323,7 @@ int main(void)
 {
         test_slot_tells_of_each_step_of_its_request();
         test_slot_knows_nothing_of_the_request_before();
+        test_name_counts_when_it_is_whole();
         test_slot_freed_last_is_taken_first();
         test_used_is_the_most_that_were_ever_taken_at_once();
         test_full_table_gives_nothing_and_nothing_is_done_to_it();

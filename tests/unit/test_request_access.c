@@ -186,14 +186,14 @@ static void test_extra_fields_come_on_demand(void)
         struct header headers[] = {
                 {"User-Agent", "curl/8", 10, 6},
                 {"Referer", "http://r/", 7, 9},
-                {"traceparent", "00-" TRACE "-00f067aa0ba902b7-01", 11, 55},
         };
         struct request request = request_of("GET", "/");
         struct access access = {.request = &request, .status = 200};
         struct record record;
 
         request.headers = headers;
-        request.n_headers = 3;
+        request.n_headers = 2;
+        request.trace = TRACE "-and so on";
         request.host = "h.example";
         access.extra_fields = EXTRA_FIELD_USER_AGENT | EXTRA_FIELD_TRACE_ID;
         build(&record, &access);
@@ -207,36 +207,6 @@ static void test_extra_fields_come_on_demand(void)
         expect(&record, "REFERER", "http://r/");
         expect(&record, "HTTP_HOST", "h.example");
         expect(&record, "TRACE_ID", NULL);
-}
-
-static void expect_trace(const char *traceparent, const char *id)
-{
-        struct header header = {"traceparent", traceparent, 11, strlen(traceparent)};
-        struct request request = request_of("GET", "/");
-        struct access access = {
-                .request = &request, .status = 200, .extra_fields = EXTRA_FIELD_TRACE_ID};
-        struct record record;
-
-        request.headers = &header;
-        request.n_headers = 1;
-        build(&record, &access);
-        expect(&record, "TRACE_ID", id);
-}
-
-static void test_trace_id_is_taken_from_a_valid_traceparent_only(void)
-{
-        expect_trace("00-" TRACE "-00f067aa0ba902b7-01", TRACE);
-        expect_trace("cc-" TRACE "-00f067aa0ba902b7-01-more", TRACE);
-        expect_trace("cc-" TRACE "-00f067aa0ba902b7-01", TRACE);
-        expect_trace("00-" TRACE "-00f067aa0ba902b7-01-more", NULL);
-        expect_trace("cc-" TRACE "-00f067aa0ba902b7-01more", NULL);
-        expect_trace("ff-" TRACE "-00f067aa0ba902b7-01", NULL);
-        expect_trace("00-00000000000000000000000000000000-00f067aa0ba902b7-01", NULL);
-        expect_trace("00-" TRACE "-0000000000000000-01", NULL);
-        expect_trace("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", NULL);
-        expect_trace("00-" TRACE "-00f067aa0ba902b7-0", NULL);
-        expect_trace("00_" TRACE "-00f067aa0ba902b7-01", NULL);
-        expect_trace("", NULL);
 }
 
 static void test_outcome_names_are_those_of_the_schema(void)
@@ -309,7 +279,6 @@ int main(void)
         test_message_holds_the_longest_target_in_full();
         test_message_without_memory_is_cut_and_marked();
         test_extra_fields_come_on_demand();
-        test_trace_id_is_taken_from_a_valid_traceparent_only();
         test_outcome_names_are_those_of_the_schema();
         test_setting_decides_which_requests_are_recorded();
         test_sample_is_one_in_so_many_and_says_so();
