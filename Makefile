@@ -68,7 +68,7 @@ PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
 .PHONY: all help run setup check unit http package system chaos bench-log test-programs asan valgrind lint headers layers format \
-        format-check tidy cppcheck fuzz deb rpm install clean FORCE
+        format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL := all
@@ -215,8 +215,10 @@ build/clang-fuzzer-no-link-address-undefined/tests/fuzz/%: \
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -pthread -rdynamic $(LDFLAGS) -o $@ $^ $(LIBS)
 
-fuzz:                                   ## libFuzzer programs, FUZZ_SECONDS each (default 30)
+fuzzers:
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined $(FUZZERS)
+
+fuzz: fuzzers                           ## libFuzzer programs, FUZZ_SECONDS each (default 30)
 	@for program in $(FUZZERS); do name=$${program##*/}; corpus=build/corpus/$$name; mkdir -p $$corpus; \
 	   echo "  FUZZ	$$name"; seeds=tests/fuzz/$$name; [ -d $$seeds ] || seeds=; \
 	   $$program -max_total_time=$(or $(FUZZ_SECONDS),30) -verbosity=0 -print_final_stats=0 \
