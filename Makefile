@@ -218,11 +218,12 @@ build/clang-fuzzer-no-link-address-undefined/tests/fuzz/%: \
 fuzzers:
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined $(FUZZERS)
 
-fuzz: fuzzers                           ## libFuzzer programs, FUZZ_SECONDS each (default 30)
-	@for program in $(FUZZERS); do name=$${program##*/}; corpus=build/corpus/$$name; mkdir -p $$corpus; \
-	   echo "  FUZZ	$$name"; seeds=tests/fuzz/$$name; [ -d $$seeds ] || seeds=; \
-	   $$program -max_total_time=$(or $(FUZZ_SECONDS),30) -verbosity=0 -print_final_stats=0 \
-	     $$corpus $$seeds || exit 1; done
+fuzz: $(patsubst tests/fuzz/%.c,run-%,$(FUZZ))  ## libFuzzer programs, FUZZ_SECONDS each (default 30)
+
+run-fuzz_%: fuzzers
+	@mkdir -p build/corpus/fuzz_$*; seeds=tests/fuzz/fuzz_$*; [ -d $$seeds ] || seeds=; echo "  FUZZ	$*"; \
+	   $(FUZZ_B)/tests/fuzz/fuzz_$* -max_total_time=$(or $(FUZZ_SECONDS),30) -verbosity=0 \
+	     -print_final_stats=0 build/corpus/fuzz_$* $$seeds
 
 # -- shipping -------------------------------------------------------------------------------------------
 install: all                            ## into $(DESTDIR)$(prefix)

@@ -36,6 +36,12 @@ def peer_of(answer):
     return answer.body.split(b"peer: ")[1].split(b"\n")[0].decode()
 
 
+def is_refused(connection):
+    """By a 400, or, from libmicrohttpd 1.0 on, which does so with a first line of four words, by the close alone."""
+    raw = connection.rest()
+    return raw == b"" or raw.startswith(b"HTTP/1.1 400 ")
+
+
 HEADERS = {
     "v1-tcp4": (v1("192.0.2.7"), "192.0.2.7"),
     "v1-tcp6": (v1("2001:db8::7"), "2001:db8::7"),
@@ -97,7 +103,7 @@ def test_nothing_else_is_taken(start, raw):
 def test_a_second_header_is_a_bad_request(start):
     with start(ONE) as server, server.connect() as connection:
         connection.send(v1("192.0.2.7") + v1("192.0.2.8") + REQUEST)
-        assert connection.receive().status == 400
+        assert is_refused(connection)
 
 
 def seconds_to_end(connection, slowly):
@@ -207,4 +213,4 @@ def test_a_drain_waits_a_moment_for_headers(start):
 def test_off_means_off(start):
     with start("[server]\nworkers = 1\n") as server, Connection(server.address) as connection:
         connection.send(v1("192.0.2.7") + REQUEST)
-        assert connection.receive().status == 400
+        assert is_refused(connection)
