@@ -30,7 +30,8 @@
  * NULL.
  *  4. Functions with a request are called by the thread that runs its handle(), until that returns.
  *     Functions with a context, and the log, may be called by any thread.
- *  5. Nothing blocks, but the log for as long as the configuration allows ([log] overflow).
+ *  5. Nothing blocks, but the log for as long as the configuration allows ([log] overflow), and
+ *     appsrv_read() and appsrv_write(), which wait for the client.
  *  6. Sizes are bytes. No pointer is NULL unless it says so.
  *  7. No callback may longjmp or throw through the server.
  *
@@ -67,6 +68,14 @@ typedef struct appsrv_req appsrv_req; /* one request */
  * the next begins, in each process.
  */
 #define APPSRV_F_CONCURRENT UINT64_C(1)
+
+/*
+ * appsrv_app.flags: handle() begins when the head of a request is there and reads the body by
+ * appsrv_read() while it arrives, at the client's pace and at its own. Without it the body is
+ * gathered before. A handle() that waits for a slow client keeps others from it, so this goes with
+ * APPSRV_F_CONCURRENT.
+ */
+#define APPSRV_F_STREAM_BODY UINT64_C(2)
 
 typedef struct appsrv_app {
         uint32_t size;       /* sizeof(appsrv_app) that the application was built with */
@@ -131,7 +140,8 @@ APPSRV_EXPORT const char *appsrv_version(void);
 /**
  * appsrv_has() - whether the running server has a feature. Any thread.
  * @feature: "concurrent" (APPSRV_F_CONCURRENT), "log-fields" (appsrv_logv()), "stream"
- * (appsrv_begin(), appsrv_write()); later versions know more
+ * (appsrv_begin(), appsrv_write()), "stream-body" (APPSRV_F_STREAM_BODY, appsrv_read()); later
+ * versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -208,8 +218,21 @@ APPSRV_EXPORT const char *appsrv_arg(appsrv_req *req, const char *name, size_t *
  */
 APPSRV_EXPORT const char *appsrv_info(appsrv_req *req, const char *key);
 
-/** appsrv_body() - the whole body; "" when there is none. May hold any byte. */
+/** appsrv_body() - the whole body; "" when there is none, and with APPSRV_F_STREAM_BODY. May hold
+ * any byte. */
 APPSRV_EXPORT const void *appsrv_body(appsrv_req *req, size_t *len);
+
+/**
+ * appsrv_read() - the next bytes of the body, gathered or, with APPSRV_F_STREAM_BODY, as it arrives
+ * @size: 1 or more
+ *
+ * Waits for the client then. What is not read is dropped when handle() returns; the response leaves
+ * when the whole request has arrived. Return: bytes, 1 to @size; 0 at the end; -EPIPE when the
+ * client left or was too slow; -EMSGSIZE when the body is larger than the configuration allows: the
+ * client gets a 413; -EALREADY after appsrv_begin() or appsrv_write(), which drop what is left;
+ * -EINVAL.
+ */
+APPSRV_EXPORT int64_t appsrv_read(appsrv_req *req, void *room, size_t size);
 
 /**
  * appsrv_alloc() - zeroed memory, aligned for any type, freed with the request; NULL when there is

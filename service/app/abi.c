@@ -38,7 +38,7 @@ const char *appsrv_version(void)
 
 int appsrv_has(const char *feature)
 {
-        static const char *const features[] = {"concurrent", "log-fields", "stream"};
+        static const char *const features[] = {"concurrent", "log-fields", "stream", "stream-body"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)
@@ -155,13 +155,6 @@ const char *appsrv_info(appsrv_req *req, const char *key)
                         return known[i].value;
         }
         return NULL;
-}
-
-const void *appsrv_body(appsrv_req *req, size_t *len)
-{
-        const struct request *request = exchange_of(req)->request;
-
-        return with_size(request->body_size > 0 ? request->body : "", request->body_size, len);
 }
 
 void *appsrv_alloc(appsrv_req *req, size_t size)

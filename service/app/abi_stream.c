@@ -22,6 +22,8 @@ static int begin_stream(struct exchange *exchange)
         exchange->stream = stream_new(exchange->news, exchange->news_data);
         if (!exchange->stream)
                 return -ENOMEM;
+        /* It cannot leave before the request is over: waiting for each other would be for ever. */
+        stream_break(exchange->intake);
         exchange->news(exchange->news_data);
         return 0;
 }

@@ -51,6 +51,8 @@ struct exchange {
         bool sent;             /* the application has given its response, or its head */
         struct stream *stream; /* of a response that is given piece by piece; NULL: none */
         uint64_t written;      /* bytes of it */
+        struct stream *intake; /* the body of a request that is read while it arrives; or NULL */
+        size_t read;           /* bytes of a gathered body that were read */
         /* Tells the loop thread that there is something to send. Any thread. */
         void (*news)(void *data);
         void *news_data;
@@ -100,6 +102,10 @@ void app_handle(struct exchange *exchange);
 
 /** app_name() - the NAME of its section. */
 const char *app_name(const struct app *app);
+
+/** app_streams_body() - whether app_handle() is to begin before a body is there: exchange->intake
+ * gives it. */
+bool app_streams_body(const struct app *app);
 
 /** app_concurrent() - whether app_handle() may run in several threads at once. */
 bool app_concurrent(const struct app *app);

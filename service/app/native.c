@@ -24,7 +24,7 @@
 #define DESCRIPTION_MIN (offsetof(appsrv_app, stop) + sizeof(((appsrv_app *)NULL)->stop))
 #define DESCRIPTION_MAX 4096
 
-#define KNOWN_FLAGS APPSRV_F_CONCURRENT
+#define KNOWN_FLAGS (APPSRV_F_CONCURRENT | APPSRV_F_STREAM_BODY)
 
 struct native {
         void *library;
@@ -295,6 +295,13 @@ static bool native_concurrent(const struct app *app)
         return native->description.flags & APPSRV_F_CONCURRENT;
 }
 
+static bool native_streams_body(const struct app *app)
+{
+        const struct native *native = app->instance;
+
+        return native->description.flags & APPSRV_F_STREAM_BODY;
+}
+
 const struct kind kind_native = {
         .name = "native",
         .check = native_check,
@@ -304,4 +311,5 @@ const struct kind kind_native = {
         .stop = native_stop,
         .handle = native_handle,
         .concurrent = native_concurrent,
+        .streams_body = native_streams_body,
 };

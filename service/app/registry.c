@@ -126,6 +126,11 @@ bool app_concurrent(const struct app *app)
         return app->kind->concurrent ? app->kind->concurrent(app) : true;
 }
 
+bool app_streams_body(const struct app *app)
+{
+        return app->kind->streams_body && app->kind->streams_body(app);
+}
+
 void app_record(struct record *record, const struct app *app, const struct exchange *exchange,
                 int priority)
 {
@@ -169,18 +174,21 @@ static void end_stream(struct exchange *exchange, int result)
                 record_failure(exchange, failure_text(result));
         else if (short_of && result >= 0)
                 record_failure(exchange, "it wrote less than it had announced");
-        stream_end(exchange->stream, result < 0 || short_of);
+        stream_end(exchange->stream, result < 0 || short_of ? -EIO : 0);
 }
 
 void app_handle(struct exchange *exchange)
 {
         int r = exchange->app->kind->handle(exchange);
+        bool client_left = r == -EPIPE && exchange->intake;
 
+        stream_break(exchange->intake);
         if (exchange->stream) {
                 end_stream(exchange, r);
         } else if (r < 0 || exchange->response->status == 0) {
                 /* The client learns no more than that it failed; the record names the request. */
-                record_failure(exchange, failure_text(r));
+                if (!client_left)
+                        record_failure(exchange, failure_text(r));
                 response_error(exchange->response, exchange->arena, 500, NULL);
         }
 }

@@ -12,12 +12,12 @@
 
 struct stream {
         pthread_mutex_t mutex;
-        pthread_cond_t room;
+        pthread_cond_t change; /* what the application waits for */
         void (*news)(void *data);
         void *data;
-        bool hungry; /* the reader waits for news */
+        bool hungry; /* the loop waits for news */
         bool ended;
-        bool failed;
+        int error;
         bool broken;
         size_t first; /* where what is held begins */
         size_t held;
@@ -32,7 +32,7 @@ struct stream *stream_new(void (*news)(void *data), void *data)
                 return NULL;
         memset(stream, 0, offsetof(struct stream, bytes));
         (void)pthread_mutex_init(&stream->mutex, NULL);
-        (void)pthread_cond_init(&stream->room, NULL);
+        (void)pthread_cond_init(&stream->change, NULL);
         stream->news = news;
         stream->data = data;
         return stream;
@@ -42,7 +42,7 @@ void stream_free(struct stream *stream)
 {
         if (!stream)
                 return;
-        (void)pthread_cond_destroy(&stream->room);
+        (void)pthread_cond_destroy(&stream->change);
         (void)pthread_mutex_destroy(&stream->mutex);
         free(stream);
 }
@@ -84,19 +84,23 @@ int stream_write(struct stream *stream, const void *bytes, size_t size)
                 size -= n;
                 tell(stream);
                 if (n == 0)
-                        pthread_cond_wait(&stream->room, &stream->mutex);
+                        pthread_cond_wait(&stream->change, &stream->mutex);
         }
         broken = stream->broken;
         pthread_mutex_unlock(&stream->mutex);
         return broken ? -EPIPE : 0;
 }
 
-void stream_end(struct stream *stream, bool failed)
+void stream_end(struct stream *stream, int error)
 {
+        if (!stream)
+                return;
         pthread_mutex_lock(&stream->mutex);
+        if (!stream->ended)
+                stream->error = error;
         stream->ended = true;
-        stream->failed = failed;
         tell(stream);
+        pthread_cond_signal(&stream->change);
         pthread_mutex_unlock(&stream->mutex);
 }
 
@@ -116,11 +120,45 @@ ssize_t stream_read(struct stream *stream, void *bytes, size_t size)
         pthread_mutex_lock(&stream->mutex);
         n = (ssize_t)get(stream, bytes, size);
         if (n > 0)
-                pthread_cond_signal(&stream->room);
+                pthread_cond_signal(&stream->change);
         else if (stream->ended)
-                n = stream->failed ? STREAM_FAILED : STREAM_END;
+                n = stream->error ? STREAM_FAILED : STREAM_END;
         else
                 stream->hungry = true;
+        pthread_mutex_unlock(&stream->mutex);
+        return n;
+}
+
+size_t stream_offer(struct stream *stream, const void *bytes, size_t size)
+{
+        const char *from = bytes;
+        size_t taken = 0, n = 1;
+
+        pthread_mutex_lock(&stream->mutex);
+        while (taken < size && n > 0 && !stream->broken) {
+                n = put(stream, from + taken, size - taken);
+                taken += n;
+        }
+        if (stream->broken)
+                taken = size;
+        stream->hungry = taken < size;
+        pthread_cond_signal(&stream->change);
+        pthread_mutex_unlock(&stream->mutex);
+        return taken;
+}
+
+ssize_t stream_take(struct stream *stream, void *bytes, size_t size)
+{
+        ssize_t n;
+
+        pthread_mutex_lock(&stream->mutex);
+        while (stream->held == 0 && !stream->ended && size > 0)
+                pthread_cond_wait(&stream->change, &stream->mutex);
+        n = (ssize_t)get(stream, bytes, size);
+        if (stream->held <= CAPACITY / 2) /* not for each few bytes that are read */
+                tell(stream);
+        if (n == 0 && stream->ended)
+                n = stream->error;
         pthread_mutex_unlock(&stream->mutex);
         return n;
 }
@@ -131,6 +169,8 @@ void stream_break(struct stream *stream)
                 return;
         pthread_mutex_lock(&stream->mutex);
         stream->broken = true;
-        pthread_cond_signal(&stream->room);
+        stream->held = 0;
+        tell(stream);
+        pthread_cond_signal(&stream->change);
         pthread_mutex_unlock(&stream->mutex);
 }

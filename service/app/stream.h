@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A stream: the body of a response on its way from the application thread that makes it to the loop
- * thread that sends it.
+ * A stream: a body on its way between an application thread and the loop thread, that of a response
+ * one way, that of a request the other.
  *
- * Bounded: the writer waits while the client is slow, and holds nothing but its own thread. The
- * reader never waits; when there is nothing it is told later.
+ * Bounded: the application waits while the client is slow, and holds nothing but its own thread.
+ * The loop never waits; when there is nothing, or no room, it is told later.
  */
 #pragma once
 
@@ -21,8 +21,8 @@ struct stream;
 
 /**
  * stream_new() - make one
- * @news: called by the writer when there is something again after STREAM_NOTHING; must not block,
- *        and not call the stream
+ * @news: called by the application thread when there is something again after STREAM_NOTHING, or
+ *        room again after stream_offer() found none; must not block, and not call the stream
  *
  * Return: the stream, freed with stream_free() by whoever is the last of both; NULL when there is
  * no memory.
@@ -36,12 +36,21 @@ void stream_free(struct stream *stream);
  * gone. Application thread. */
 int stream_write(struct stream *stream, const void *bytes, size_t size);
 
-/** stream_end() - nothing more comes. @failed: although it should. Application thread. */
-void stream_end(struct stream *stream, bool failed);
+/** stream_end() - nothing more comes. @error: a negative errno when it should. Accepts NULL. The
+ * writer's thread. */
+void stream_end(struct stream *stream, int error);
 
 /** stream_read() - take what is there. Return: bytes, 1 to @size, or one of the above. Loop thread.
  */
 ssize_t stream_read(struct stream *stream, void *bytes, size_t size);
 
-/** stream_break() - the reader is gone. Accepts NULL. Loop thread. */
+/** stream_offer() - give what there is room for. Return: so many bytes; all of them when the reader
+ * is gone. Loop thread. */
+size_t stream_offer(struct stream *stream, const void *bytes, size_t size);
+
+/** stream_take() - take what is there, wait for something. Return: bytes, 1 to @size; 0 at the end;
+ * the error of stream_end(). Application thread. */
+ssize_t stream_take(struct stream *stream, void *bytes, size_t size);
+
+/** stream_break() - the reader is gone. Accepts NULL. The reader's thread. */
 void stream_break(struct stream *stream);

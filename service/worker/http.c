@@ -176,7 +176,8 @@ static void wake(struct transaction *transaction)
         if (!transaction->suspended)
                 return;
         transaction->suspended = false;
-        connection_enter(connection_of(transaction->connection), CONNECTION_SENDING);
+        connection_enter(connection_of(transaction->connection),
+                         transaction->gathered ? CONNECTION_SENDING : CONNECTION_BODY);
         MHD_resume_connection(transaction->connection);
 }
 
@@ -274,6 +275,20 @@ static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd, co
                        : answer(http, mhd, transaction);
 }
 
+/* libmicrohttpd keeps what is not taken, and gives it again when the connection is resumed. */
+static bool hand_over(struct transaction *transaction, const char *upload, size_t *left,
+                      size_t size)
+{
+        ssize_t taken = transaction_take(transaction, upload, size);
+
+        if (taken < 0)
+                return false;
+        *left = size - (size_t)taken;
+        if (*left > 0)
+                rest(transaction);
+        return true;
+}
+
 static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **context)
@@ -287,8 +302,12 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
                 return on_head(data, mhd, url, method, version);
         if (size > 0) {
                 *upload_size = 0;
-                connection_received(connection_of(mhd), size);
-                return transaction_body(transaction, upload, size) ? MHD_YES : MHD_NO;
+                if (!(transaction_reads(transaction)
+                              ? hand_over(transaction, upload, upload_size, size)
+                              : transaction_body(transaction, upload, size)))
+                        return MHD_NO;
+                connection_received(connection_of(mhd), size - *upload_size);
+                return MHD_YES;
         }
         if (transaction->phase == TRANSACTION_BODY)
                 (void)transaction_complete(transaction);
@@ -459,7 +478,8 @@ static void take_news(struct job *job)
         for (; job; job = job->next_with_news) {
                 struct transaction *transaction = (struct transaction *)job;
 
-                transaction->begun = true;
+                if (atomic_load_explicit(&transaction->begins, memory_order_acquire))
+                        transaction->begun = true;
                 if (!transaction->over)
                         wake(transaction);
         }

@@ -3,6 +3,7 @@
  * written. */
 #include "worker/transaction.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,15 @@
 
 /* The application has something to send. */
 static void on_news(void *data)
+{
+        struct transaction *transaction = data;
+
+        atomic_store_explicit(&transaction->begins, true, memory_order_release);
+        pool_report(transaction->service->pool, &transaction->job);
+}
+
+/* The application has read some of the body. */
+static void on_room(void *data)
 {
         struct transaction *transaction = data;
 
@@ -116,6 +126,39 @@ static struct verdict take_forwarded(struct transaction *transaction, const stru
         return request->host ? verdict : (struct verdict){.status = 500, .reason = "no memory"};
 }
 
+/* Hand it to its application. @intake: the body that is still to come */
+static void run(struct transaction *transaction, struct stream *intake)
+{
+        struct service *service = transaction->service;
+
+        transaction->exchange = (struct exchange){
+                .request = &transaction->request,
+                .response = &transaction->response,
+                .arena = &transaction->arena,
+                .app = service->apps[transaction->app],
+                .intake = intake,
+                .news = on_news,
+                .news_data = transaction,
+        };
+        transaction->running = true;
+        flight_set_state(transaction->flight, FLIGHT_WAITING);
+        transaction->job.lane = &service->lanes[transaction->app];
+        pool_submit(service->pool, &transaction->job);
+}
+
+static bool run_at_once(struct transaction *transaction)
+{
+        struct stream *intake = stream_new(on_room, transaction);
+
+        if (!intake) {
+                transaction_refuse(transaction, 503, "no room for the body", true);
+                return false;
+        }
+        transaction->request.body = "";
+        run(transaction, intake);
+        return true;
+}
+
 bool transaction_head(struct transaction *transaction, struct verdict seen)
 {
         struct request *request = &transaction->request;
@@ -147,7 +190,8 @@ bool transaction_head(struct transaction *transaction, struct verdict seen)
                 transaction_refuse(transaction, 404, "no application is mounted here", true);
                 return false;
         }
-        return true;
+        return transaction->app < 0 || !has_body(&transaction->framing) ||
+               !app_streams_body(service->apps[transaction->app]) || run_at_once(transaction);
 }
 
 /* The body is more than what was allowed: remembered now, answered when the request is complete. */
@@ -178,6 +222,28 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
         return true;
 }
 
+bool transaction_reads(const struct transaction *transaction)
+{
+        return transaction->exchange.intake != NULL;
+}
+
+/* What nobody reads any more is dropped to its end: it is no more than was allowed. */
+ssize_t transaction_take(struct transaction *transaction, const void *data, size_t size)
+{
+        struct request *request = &transaction->request;
+        size_t taken;
+
+        if (transaction->body_dropped > 0 ||
+            size > transaction->service->limits.request_body - request->body_size) {
+                stream_end(transaction->exchange.intake, -EMSGSIZE);
+                transaction->body_dropped += size;
+                return transaction->body_dropped <= BODY_DROP_MAX ? (ssize_t)size : -EMSGSIZE;
+        }
+        taken = stream_offer(transaction->exchange.intake, data, size);
+        request->body_size += taken;
+        return (ssize_t)taken;
+}
+
 /* "OPTIONS *" asks the server itself (RFC 9110 9.3.7). */
 static void describe_server(struct transaction *transaction)
 {
@@ -190,8 +256,12 @@ static void describe_server(struct transaction *transaction)
 
 bool transaction_complete(struct transaction *transaction)
 {
-        struct service *service = transaction->service;
-
+        transaction->gathered = true;
+        if (transaction->exchange.intake) {
+                stream_end(transaction->exchange.intake, 0);
+                transaction->phase = TRANSACTION_RUNNING;
+                return transaction->running;
+        }
         if (transaction->body_dropped > 0) {
                 transaction_refuse(transaction, 413, "body too large", true);
                 return false;
@@ -209,19 +279,8 @@ bool transaction_complete(struct transaction *transaction)
                 transaction_refuse(transaction, 404, "no application is mounted here", false);
                 return false;
         }
-        transaction->exchange = (struct exchange){
-                .request = &transaction->request,
-                .response = &transaction->response,
-                .arena = &transaction->arena,
-                .app = service->apps[transaction->app],
-                .news = on_news,
-                .news_data = transaction,
-        };
-        transaction->running = true;
+        run(transaction, NULL);
         transaction->phase = TRANSACTION_RUNNING;
-        flight_set_state(transaction->flight, FLIGHT_WAITING);
-        transaction->job.lane = &service->lanes[transaction->app];
-        pool_submit(service->pool, &transaction->job);
         return true;
 }
 
@@ -319,6 +378,7 @@ static void finish(struct transaction *transaction)
         write_record(transaction, outcome, &transaction->arena);
         flight_end(&transaction->service->flights, transaction->flight);
         stream_free(transaction->exchange.stream);
+        stream_free(transaction->exchange.intake);
         response_drop_file(&transaction->response);
         arena_free(&transaction->arena);
         body_free(&transaction->body);
@@ -333,6 +393,7 @@ bool transaction_end(struct transaction *transaction, enum outcome outcome)
         transaction->outcome = outcome;
         if (transaction->running) {
                 stream_break(transaction->exchange.stream);
+                stream_end(transaction->exchange.intake, -EPIPE);
                 return false;
         }
         finish(transaction);
@@ -344,6 +405,8 @@ bool transaction_finish(struct transaction *transaction)
         bool over = transaction->over;
 
         transaction->running = false;
+        if (!transaction->begun && transaction->exchange.intake && transaction->body_dropped > 0)
+                transaction_refuse(transaction, 413, "body too large", true);
         if (over)
                 finish(transaction);
         return over;

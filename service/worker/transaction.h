@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,9 +58,11 @@ struct transaction {
         bool running;                      /* with an application thread, or waiting for one */
         bool over;                         /* on the wire: @outcome says how */
         enum outcome outcome;
-        bool begun;     /* its application has given the head of a response in pieces */
-        bool cut_short; /* and then failed to give the rest */
-        uint64_t sent;  /* bytes of such a response */
+        _Atomic bool begins; /* its application says that it has a head to send */
+        bool gathered;       /* the whole request has arrived */
+        bool begun;          /* its application has given the head of a response in pieces */
+        bool cut_short;      /* and then failed to give the rest */
+        uint64_t sent;       /* bytes of such a response */
         enum transaction_phase phase;
         struct flight *flight; /* its slot in the black box; may be NULL */
         struct arena arena;
@@ -100,6 +103,17 @@ bool transaction_head(struct transaction *transaction, struct verdict seen);
  * answer.
  */
 bool transaction_body(struct transaction *transaction, const void *data, size_t size);
+
+/**
+ * transaction_take() - a piece of a body that its application reads while it arrives
+ *
+ * Return: so many bytes were taken; when it is less than @size, the connection has to rest until
+ * its application has read some. -EMSGSIZE: as transaction_body() returning false.
+ */
+ssize_t transaction_take(struct transaction *transaction, const void *data, size_t size);
+
+/** transaction_reads() - whether its application reads the body while it arrives. */
+bool transaction_reads(const struct transaction *transaction);
 
 /**
  * transaction_complete() - the request is complete: hand it to its application

@@ -279,6 +279,23 @@ static int large(appsrv_req *req, struct probe *probe)
         return r;
 }
 
+/* The body, read in pieces of ?size= bytes. */
+static int reader(appsrv_req *req, struct probe *probe)
+{
+        size_t size = argument(req, "size"), whole, used = 0;
+        char *bytes;
+        int64_t n;
+
+        (void)probe;
+        (void)appsrv_body(req, &whole);
+        bytes = appsrv_alloc(req, whole + size);
+        if (!bytes)
+                return -ENOMEM;
+        while ((n = appsrv_read(req, bytes + used, size)) > 0)
+                used += (size_t)n;
+        return n < 0 ? (int)n : appsrv_send(req, 200, "text/plain", bytes, used);
+}
+
 static int request_id(appsrv_req *req, struct probe *probe)
 {
         (void)probe;
@@ -331,7 +348,7 @@ static const struct route routes[] = {
         {"/sleep", sleeper}, {"/spin", spin},     {"/crash", crash},   {"/abort", aborter},
         {"/exit", exiter},   {"/pid", pid},       {"/header", header}, {"/status", status},
         {"/fail", fail},     {"/silent", silent}, {"/large", large},   {"/id", request_id},
-        {"/print", print},   {"/fault", fault},   {"/stream", stream},
+        {"/print", print},   {"/fault", fault},   {"/stream", stream}, {"/read", reader},
 };
 
 static int handle(appsrv_req *req, void *self)

@@ -52,7 +52,7 @@ static void *write_all(void *data)
                         piece[k] = byte_at(i + k);
                 scene->result = stream_write(scene->stream, piece, n);
         }
-        stream_end(scene->stream, false);
+        stream_end(scene->stream, 0);
         atomic_store(&scene->done, true);
         return NULL;
 }
@@ -92,7 +92,7 @@ static void test_news_only_for_a_reader_that_found_nothing(void)
         assert(stream_write(scene.stream, "d", 1) == 0 && scene.news == 1);
         assert(stream_read(scene.stream, bytes, 8) == 2);
         assert(stream_read(scene.stream, bytes, 8) == STREAM_NOTHING);
-        stream_end(scene.stream, true);
+        stream_end(scene.stream, -EIO);
         assert(scene.news == 2 && stream_read(scene.stream, bytes, 8) == STREAM_FAILED);
         stream_free(scene.stream);
 }
@@ -104,7 +104,7 @@ static void test_what_was_written_before_a_failure_is_read(void)
 
         begin(&scene);
         assert(stream_write(scene.stream, "abc", 3) == 0);
-        stream_end(scene.stream, true);
+        stream_end(scene.stream, -EIO);
         assert(stream_read(scene.stream, bytes, 2) == 2 &&
                stream_read(scene.stream, bytes, 2) == 1);
         assert(stream_read(scene.stream, bytes, 2) == STREAM_FAILED);
@@ -144,6 +144,87 @@ static void test_writer_is_told_that_the_reader_has_gone(void)
         stream_break(NULL);
 }
 
+static void *take_all(void *data)
+{
+        struct scene *scene = data;
+        char bytes[777];
+        ssize_t n;
+
+        while ((n = stream_take(scene->stream, bytes, sizeof(bytes))) > 0) {
+                for (ssize_t i = 0; i < n; i++)
+                        assert(bytes[i] == byte_at(scene->size++));
+        }
+        scene->result = (int)n;
+        return NULL;
+}
+
+static void test_what_is_offered_is_taken_in_order(void)
+{
+        struct scene scene;
+        char *bytes = malloc(MANY);
+        pthread_t taker;
+
+        assert(bytes);
+        for (size_t i = 0; i < MANY; i++)
+                bytes[i] = byte_at(i);
+        begin(&scene);
+        assert(pthread_create(&taker, NULL, take_all, &scene) == 0);
+        for (size_t i = 0, told = 0, taken; i < MANY; i += taken) {
+                taken = stream_offer(scene.stream, bytes + i, MANY - i);
+                while (i + taken < MANY && atomic_load(&scene.news) == told)
+                        (void)poll(NULL, 0, 1);
+                told = atomic_load(&scene.news);
+        }
+        stream_end(scene.stream, 0);
+        assert(pthread_join(taker, NULL) == 0 && scene.result == 0 && scene.size == MANY);
+        stream_free(scene.stream);
+        free(bytes);
+}
+
+static void test_room_is_told_when_half_of_it_is_free(void)
+{
+        struct scene scene;
+        char bytes[ROOM] = "";
+
+        begin(&scene);
+        assert(stream_offer(scene.stream, bytes, ROOM) == ROOM);
+        assert(stream_take(scene.stream, bytes, ROOM) == ROOM && scene.news == 0);
+        assert(stream_offer(scene.stream, bytes, ROOM) == ROOM);
+        assert(stream_offer(scene.stream, bytes, 1) == 0);
+        assert(stream_take(scene.stream, bytes, ROOM / 4) == ROOM / 4 && scene.news == 0);
+        assert(stream_take(scene.stream, bytes, ROOM / 4) == ROOM / 4 && scene.news == 1);
+        assert(stream_offer(scene.stream, bytes, ROOM) == ROOM / 2);
+        stream_free(scene.stream);
+}
+
+static void test_the_first_end_is_the_one_that_is_told(void)
+{
+        struct scene scene;
+        char bytes[8];
+
+        begin(&scene);
+        assert(stream_offer(scene.stream, "abc", 3) == 3);
+        stream_end(scene.stream, -EMSGSIZE);
+        stream_end(scene.stream, -EPIPE);
+        assert(stream_take(scene.stream, bytes, 8) == 3);
+        assert(stream_take(scene.stream, bytes, 8) == -EMSGSIZE);
+        stream_free(scene.stream);
+        stream_end(NULL, 0);
+}
+
+static void test_what_nobody_takes_is_dropped(void)
+{
+        struct scene scene;
+        static char bytes[2 * ROOM];
+
+        begin(&scene);
+        assert(stream_offer(scene.stream, bytes, sizeof(bytes)) == ROOM);
+        stream_break(scene.stream);
+        assert(scene.news == 1);
+        assert(stream_offer(scene.stream, bytes, sizeof(bytes)) == sizeof(bytes));
+        stream_free(scene.stream);
+}
+
 int main(void)
 {
         test_all_arrives_in_order();
@@ -151,5 +232,9 @@ int main(void)
         test_what_was_written_before_a_failure_is_read();
         test_writer_waits_for_room_and_no_longer();
         test_writer_is_told_that_the_reader_has_gone();
+        test_what_is_offered_is_taken_in_order();
+        test_room_is_told_when_half_of_it_is_free();
+        test_the_first_end_is_the_one_that_is_told();
+        test_what_nobody_takes_is_dropped();
         return 0;
 }
