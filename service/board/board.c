@@ -137,6 +137,8 @@ void board_slot_clear(struct board_slot *slot)
         atomic_store_explicit(&slot->accepted, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->busy, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->queued, 0, memory_order_relaxed);
+        atomic_store_explicit(&slot->work, 0, memory_order_relaxed);
+        atomic_store_explicit(&slot->relieved, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->requests, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->log_shipped, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->log_lost, 0, memory_order_relaxed);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_VERSION 2
+#define BOARD_VERSION 3
 
 /* Latencies are counted in buckets of one eighth of a power of two (12 %), from 1 us up to
  * 4.7 hours; the last one takes all above. */
@@ -27,6 +27,8 @@ struct board_slot {
         _Atomic uint32_t busy;     /* application threads that run a request */
         _Atomic uint32_t queued;   /* requests that wait for one */
         _Atomic uint64_t accepted; /* connections; a new worker begins with what others have */
+        _Atomic uint32_t work;     /* of late, in thousandths of a processor or thread */
+        _Atomic uint32_t relieved; /* 1: of some connections, which others should take */
         _Atomic uint64_t requests;
         _Atomic uint64_t responses[6]; /* by status class, 0: none of them */
         _Atomic uint64_t log_shipped;

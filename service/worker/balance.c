@@ -39,6 +39,11 @@ static uint64_t accepted_by(const struct board_slot *slot)
         return atomic_load_explicit(&slot->accepted, memory_order_relaxed);
 }
 
+static bool relieved(const struct board_slot *slot)
+{
+        return atomic_load_explicit(&slot->relieved, memory_order_relaxed) != 0;
+}
+
 static bool takes_part(const struct board_slot *slot)
 {
         return atomic_load_explicit(&slot->accepting, memory_order_relaxed) != 0;
@@ -81,13 +86,16 @@ void balance_free(struct balance *balance)
 
 /* Whether it is this one's turn rather than ours. Should each of some be before another one, they
  * step back one by one, and then the fewest connections decide alone. */
-static bool before_us(const struct sibling *sibling, uint32_t connections, uint64_t accepted)
+static bool before_us(const struct sibling *sibling, const struct board_slot *own)
 {
         const struct board_slot *slot = sibling->slot;
-        uint32_t theirs = connections_of(slot);
+        uint32_t theirs = connections_of(slot), connections = connections_of(own);
+        uint64_t accepted = accepted_by(own);
 
         if (!takes_part(slot) || (sibling->ignored && sibling->accepted == accepted_by(slot)))
                 return false;
+        if (relieved(slot) != relieved(own))
+                return relieved(own);
         if (atomic_load_explicit(&slot->steps_back, memory_order_relaxed))
                 return theirs + theirs / CONNECTIONS_FRACTION + STEPS_BACK_SLACK < connections;
         return theirs + theirs / CONNECTIONS_FRACTION + CONNECTIONS_SLACK < connections ||
@@ -97,24 +105,18 @@ static bool before_us(const struct sibling *sibling, uint32_t connections, uint6
 
 bool balance_ahead(const struct balance *balance)
 {
-        uint32_t connections = connections_of(balance->own);
-        uint64_t accepted = accepted_by(balance->own);
-
         for (unsigned i = 0; i < balance->n; i++)
-                if (before_us(&balance->siblings[i], connections, accepted))
+                if (before_us(&balance->siblings[i], balance->own))
                         return true;
         return false;
 }
 
 void balance_step_back(struct balance *balance)
 {
-        uint32_t connections = connections_of(balance->own);
-        uint64_t accepted = accepted_by(balance->own);
-
         for (unsigned i = 0; i < balance->n; i++) {
                 struct sibling *sibling = &balance->siblings[i];
 
-                sibling->awaited = before_us(sibling, connections, accepted);
+                sibling->awaited = before_us(sibling, balance->own);
                 if (sibling->awaited)
                         sibling->accepted = accepted_by(sibling->slot);
         }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "worker/socket.h"
+#include "worker/transaction.h"
 
 /* How long a draining worker waits for the first request of a connection: the retransmission of a
  * lost first segment comes after 1 s (RFC 6298, 2.1), so 2 s see it. */
@@ -167,7 +168,7 @@ void connection_free(struct connection *connection)
 
 /* -- stages -- */
 
-static uint64_t timeout_of(const struct connection *connection)
+static uint64_t timeout_of(const struct connection *connection, uint64_t now)
 {
         const struct config *config = connection->all->config;
 
@@ -182,7 +183,7 @@ static uint64_t timeout_of(const struct connection *connection)
         case CONNECTION_IDLE:
                 return config->http_keepalive;
         case CONNECTION_WORKING:
-                break;
+                return transaction_time_left(connection->transaction, now);
         }
         return USEC_NEVER;
 }
@@ -200,7 +201,7 @@ void connection_enter(struct connection *connection, enum connection_stage stage
         uint64_t timeout;
 
         connection->stage = stage;
-        timeout = timeout_of(connection);
+        timeout = timeout_of(connection, now);
         connection->since = connection->looked = now;
         connection->credit = timeout;
         connection->arrived = connection->moved = 0;
@@ -256,7 +257,7 @@ static bool settle(struct connection *connection, uint64_t moved, uint64_t now)
         uint64_t taken = now - connection->looked;
         uint64_t earned = connection->counted ? earned_usec(connection, moved) : 0;
 
-        connection->credit = least(connection->credit + earned, timeout_of(connection));
+        connection->credit = least(connection->credit + earned, timeout_of(connection, now));
         if (connection->credit <= taken)
                 return false;
         connection->credit -= taken;
@@ -276,6 +277,15 @@ static bool left_in_the_middle(const struct connection *connection,
                                const struct socket_facts *facts)
 {
         return facts->closed && !facts->unread && connection->stage != CONNECTION_SENDING;
+}
+
+/* Return: whether its time is not up. */
+static bool look_at_work(struct connection *connection, uint64_t now)
+{
+        uint64_t left = timeout_of(connection, now);
+
+        set_deadline(connection, left == USEC_NEVER ? left : now + left);
+        return left > 0;
 }
 
 /* Return: whether the connection goes on. */
@@ -302,8 +312,12 @@ static bool look(struct connection *connection, uint64_t now)
 
 static void expire(struct connection *connection)
 {
-        connection->expired = true;
         connection->deadline = USEC_NEVER;
+        if (connection->stage == CONNECTION_WORKING) {
+                transaction_overdue(connection->transaction);
+                return;
+        }
+        connection->expired = true;
         (void)shutdown(connection->fd, SHUT_RDWR);
 }
 
@@ -316,7 +330,10 @@ static bool idle(const struct connection *connection, uint64_t now)
 
 static void check(struct connection *connection, uint64_t now)
 {
-        if (connection->deadline <= now && !look(connection, now))
+        bool working = connection->stage == CONNECTION_WORKING;
+
+        if (connection->deadline <= now &&
+            !(working ? look_at_work(connection, now) : look(connection, now)))
                 expire(connection);
         /* What is queued is read first, then the end of the stream is seen. */
         else if (connection->all->draining && idle(connection, now))

@@ -14,6 +14,7 @@
 #include "worker/http_fields.h"
 #include "worker/http_head.h"
 #include "worker/http_reply.h"
+#include "worker/relief.h"
 #include "worker/tls.h"
 #include "worker/socket.h"
 #include "worker/unseen.h"
@@ -32,6 +33,7 @@ struct http {
         struct lingers *lingers;
         struct connections connections;
         struct refusals refusals;
+        struct relief relief;
         struct transaction *orphans; /* over on the wire, but not for their applications */
         unsigned n_orphans;
         bool below_1_0;   /* libmicrohttpd is */
@@ -144,7 +146,7 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
 /* 0.9.75 refuses empty values with MHD_NO; they carry nothing, so they are left out. */
 static bool add_headers(struct MHD_Response *mhd, const struct transaction *transaction, bool close)
 {
-        const struct response *response = &transaction->response;
+        const struct response *response = transaction->answer;
 
         for (size_t i = 0; i < response->n_headers; i++)
                 if (response->headers[i].value_size > 0 &&
@@ -158,14 +160,16 @@ static bool add_headers(struct MHD_Response *mhd, const struct transaction *tran
 
 /* Below 1.0 the framing of a chunked body cannot be checked from outside, so nothing behind it is
  * read as a request. */
-static bool must_close(const struct http *http, const struct transaction *transaction)
+static bool must_close(struct http *http, const struct transaction *transaction, unsigned span)
 {
-        return transaction->response.close || http->connections.draining ||
-               (transaction->framing.chunked && http->below_1_0);
+        return transaction->answer->close || http->connections.draining ||
+               (transaction->framing.chunked && http->below_1_0) ||
+               relief_ends(&http->relief, span);
 }
 
 static void rest(struct transaction *transaction)
 {
+        transaction_rests(transaction);
         connection_enter(connection_of(transaction->connection), CONNECTION_WORKING);
         transaction->suspended = true;
         (void)MHD_suspend_connection(transaction->connection);
@@ -176,6 +180,7 @@ static void wake(struct transaction *transaction)
         if (!transaction->suspended)
                 return;
         transaction->suspended = false;
+        transaction_goes_on(transaction);
         connection_enter(connection_of(transaction->connection),
                          transaction->gathered ? CONNECTION_SENDING : CONNECTION_BODY);
         MHD_resume_connection(transaction->connection);
@@ -186,7 +191,9 @@ static void wake(struct transaction *transaction)
 static ssize_t on_piece(void *data, uint64_t position, char *room, size_t size)
 {
         struct transaction *transaction = data;
-        ssize_t n = stream_read(transaction->exchange.stream, room, size);
+        ssize_t n = transaction_is_cut(transaction)
+                            ? STREAM_FAILED
+                            : stream_read(transaction->exchange.stream, room, size);
 
         (void)position;
         if (n > 0)
@@ -207,7 +214,7 @@ static ssize_t on_piece(void *data, uint64_t position, char *room, size_t size)
  * ends. */
 static struct MHD_Response *make_streamed(struct transaction *transaction)
 {
-        size_t size = transaction->response.body_size;
+        size_t size = transaction->answer->body_size;
         bool unknown = size == RESPONSE_SIZE_UNKNOWN;
         struct MHD_Response *reply = MHD_create_response_from_callback(
                 unknown ? MHD_SIZE_UNKNOWN : size, PIECE_SIZE, on_piece, transaction, NULL);
@@ -221,17 +228,18 @@ static struct MHD_Response *make_streamed(struct transaction *transaction)
 static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
                               struct transaction *transaction)
 {
+        struct response *response = transaction->answer;
         struct MHD_Response *reply;
         enum MHD_Result queued = MHD_NO;
 
         transaction_answer(transaction);
         connection_enter(connection_of(mhd), CONNECTION_SENDING);
-        reply = transaction->response.streamed ? make_streamed(transaction)
-                                               : http_reply(&transaction->response);
+        reply = response->streamed ? make_streamed(transaction) : http_reply(response);
         if (!reply)
                 return MHD_NO;
-        if (add_headers(reply, transaction, must_close(http, transaction)))
-                queued = MHD_queue_response(mhd, (unsigned)transaction->response.status, reply);
+        if (add_headers(reply, transaction,
+                        must_close(http, transaction, connection_of(mhd)->span)))
+                queued = MHD_queue_response(mhd, (unsigned)response->status, reply);
         MHD_destroy_response(reply);
         return queued;
 }
@@ -296,7 +304,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
         struct transaction *transaction = *context;
         size_t size = *upload_size;
 
-        if (!transaction)
+        if (!transaction || transaction_is_cut(transaction))
                 return MHD_NO;
         if (transaction->phase == TRANSACTION_HEAD)
                 return on_head(data, mhd, url, method, version);
@@ -365,6 +373,8 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
         if (transaction->phase == TRANSACTION_HEAD && refusals_settle(&http->refusals, transaction))
                 outcome = OUTCOME_OK;
         connection->received += transaction->request.head_size + transaction->request.body_size;
+        if (connection->served)
+                relief_answered(&http->relief, &connection->span);
         connection->served = true;
         connection->refused = transaction->refused;
         connection->transaction = NULL;
@@ -429,6 +439,7 @@ int http_new(struct http **ret, struct service *service, const struct tls *tls,
         http->lingers = lingers;
         http->n_daemons = tls ? 2 : 1;
         connections_init(&http->connections, service->config, service->slot, service->id_prefix);
+        relief_init(&http->relief, service->board, service->slot, now_usec());
         r = start_daemons(http);
         if (r < 0) {
                 http_free(http);
@@ -478,23 +489,39 @@ static void take_news(struct job *job)
         for (; job; job = job->next_with_news) {
                 struct transaction *transaction = (struct transaction *)job;
 
-                if (atomic_load_explicit(&transaction->begins, memory_order_acquire))
-                        transaction->begun = true;
-                if (!transaction->over)
+                if (transaction_news(transaction))
                         wake(transaction);
         }
 }
 
 static void take_finished(struct http *http, struct job *job)
 {
+        uint64_t now = job ? now_usec() : 0;
+
         while (job) {
                 struct transaction *transaction = (struct transaction *)job;
 
+                relief_handled(&http->relief, now - job->submitted);
                 job = job->next;
                 if (transaction->over)
                         release_orphan(http, transaction);
                 if (!transaction_finish(transaction))
                         wake(transaction);
+        }
+}
+
+/* Those that have waited too long for an application thread. */
+static void take_late(struct http *http)
+{
+        struct pool *pool = http->service->pool;
+        uint64_t since = now_usec() - http->service->config->http_queue_timeout;
+        struct job *job;
+
+        while ((job = pool_late(pool, since))) {
+                struct transaction *transaction = (struct transaction *)job;
+
+                transaction_late(transaction);
+                wake(transaction);
         }
 }
 
@@ -504,6 +531,7 @@ void http_turn(struct http *http)
 
         take_news(news);
         take_finished(http, finished);
+        take_late(http);
         for (size_t i = 0; i < http->n_daemons; i++)
                 (void)MHD_run(http->daemons[i]);
         connections_arriving(&http->connections, 0);
@@ -532,11 +560,20 @@ unsigned http_connections(const struct http *http)
 void http_check_deadlines(struct http *http, uint64_t now)
 {
         connections_check(&http->connections, now);
+        relief_turn(&http->relief, now);
 }
 
 uint64_t http_wake_usec(const struct http *http)
 {
-        return connections_wake_usec(&http->connections);
+        uint64_t late = pool_oldest_usec(http->service->pool);
+        uint64_t wake = connections_wake_usec(&http->connections);
+        uint64_t look = relief_wake_usec(&http->relief);
+
+        if (late != USEC_NEVER)
+                late += http->service->config->http_queue_timeout + 1;
+        if (late < wake)
+                wake = late;
+        return look < wake ? look : wake;
 }
 
 void http_drain(struct http *http)

@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "worker/crash.h"
 
 struct job_list {
@@ -46,8 +47,19 @@ static void list_init(struct job_list *list)
 static void list_append(struct job_list *list, struct job *job)
 {
         job->next = NULL;
+        job->link = list->end;
         *list->end = job;
         list->end = &job->next;
+}
+
+static void list_remove(struct job_list *list, struct job *job)
+{
+        *job->link = job->next;
+        if (job->next)
+                job->next->link = job->link;
+        else
+                list->end = job->link;
+        job->link = NULL;
 }
 
 /* Under the mutex there is one writer at a time; others only read. */
@@ -58,31 +70,32 @@ static void count(_Atomic uint32_t *counter, int change)
         atomic_store_explicit(counter, now + (uint32_t)change, memory_order_relaxed);
 }
 
-/* Take the oldest job whose lane has room; NULL when there is none. */
-static struct job *take_runnable(struct job_list *list)
+/* The oldest job whose lane has room; NULL: there is none. */
+static struct job *find_runnable(const struct job_list *list)
 {
-        for (struct job **link = &list->first; *link; link = &(*link)->next) {
-                struct job *job = *link;
+        struct job *job = list->first;
 
-                if (job->lane->running >= job->lane->limit)
-                        continue;
-                *link = job->next;
-                if (!job->next)
-                        list->end = link;
-                return job;
-        }
-        return NULL;
+        while (job && job->lane->running >= job->lane->limit)
+                job = job->next;
+        return job;
+}
+
+/* Called with the mutex held. */
+static void stop_waiting(struct pool *pool, struct job *job)
+{
+        list_remove(&pool->waiting, job);
+        count(&pool->slot->queued, -1);
 }
 
 /* Wait for a job; NULL: the pool ends. Called with the mutex held. */
 static struct job *next_job(struct pool *pool)
 {
         for (;;) {
-                struct job *job = take_runnable(&pool->waiting);
+                struct job *job = find_runnable(&pool->waiting);
 
                 if (job) {
+                        stop_waiting(pool, job);
                         job->lane->running++;
-                        count(&pool->slot->queued, -1);
                         count(&pool->slot->busy, 1);
                         return job;
                 }
@@ -107,6 +120,7 @@ static void finish_job(struct pool *pool, struct job *job)
         job->lane->running--;
         count(&pool->slot->busy, -1);
         list_append(&pool->finished, job);
+        job->link = NULL;
         if (pool->waiting.first)
                 pthread_cond_signal(&pool->work);
         if (first)
@@ -188,11 +202,58 @@ void pool_free(struct pool *pool)
 
 void pool_submit(struct pool *pool, struct job *job)
 {
+        job->submitted = now_usec();
         pthread_mutex_lock(&pool->mutex);
         list_append(&pool->waiting, job);
         count(&pool->slot->queued, 1);
         pthread_cond_signal(&pool->work);
         pthread_mutex_unlock(&pool->mutex);
+}
+
+bool pool_withdraw(struct pool *pool, struct job *job)
+{
+        bool waits;
+
+        pthread_mutex_lock(&pool->mutex);
+        waits = job->link;
+        if (waits)
+                stop_waiting(pool, job);
+        pthread_mutex_unlock(&pool->mutex);
+        return waits;
+}
+
+/* Only the loop thread lets jobs wait: it asks for the mutex when some do. */
+static bool none_waits(const struct pool *pool)
+{
+        return atomic_load_explicit(&pool->slot->queued, memory_order_relaxed) == 0;
+}
+
+struct job *pool_late(struct pool *pool, uint64_t since)
+{
+        struct job *job;
+
+        if (none_waits(pool))
+                return NULL;
+        pthread_mutex_lock(&pool->mutex);
+        job = pool->waiting.first;
+        if (job && job->submitted < since)
+                stop_waiting(pool, job);
+        else
+                job = NULL;
+        pthread_mutex_unlock(&pool->mutex);
+        return job;
+}
+
+uint64_t pool_oldest_usec(struct pool *pool)
+{
+        uint64_t oldest;
+
+        if (none_waits(pool))
+                return USEC_NEVER;
+        pthread_mutex_lock(&pool->mutex);
+        oldest = pool->waiting.first ? pool->waiting.first->submitted : USEC_NEVER;
+        pthread_mutex_unlock(&pool->mutex);
+        return oldest;
 }
 
 void pool_report(struct pool *pool, struct job *job)

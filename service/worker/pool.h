@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "board/board.h"
 
@@ -24,8 +25,10 @@ struct lane {
  * pool_collect(). */
 struct job {
         struct job *next;
+        struct job **link; /* what points to it while it waits; NULL: it does not */
         struct job *next_with_news;
         bool has_news;
+        uint64_t submitted; /* now_usec() then */
         struct lane *lane;
         void (*run)(struct job *job); /* on an application thread; may block */
 };
@@ -44,6 +47,21 @@ void pool_free(struct pool *pool);
 
 /** pool_submit() - hand a job over; never blocks. Loop thread. */
 void pool_submit(struct pool *pool, struct job *job);
+
+/** pool_withdraw() - take a job back unless it has begun. Return: whether it had not. Loop thread.
+ */
+bool pool_withdraw(struct pool *pool, struct job *job);
+
+/**
+ * pool_late() - take back the job that has waited longest
+ * @since: only if it was submitted before
+ *
+ * Return: the job; NULL: none waits so long. Loop thread.
+ */
+struct job *pool_late(struct pool *pool, uint64_t since);
+
+/** pool_oldest_usec() - since when the job that has waited longest does; USEC_NEVER: none waits. */
+uint64_t pool_oldest_usec(struct pool *pool);
 
 /** pool_report() - there is news of a job that runs; never blocks. Any thread. */
 void pool_report(struct pool *pool, struct job *job);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "log/events.h"
 #include "request/forwarded.h"
 #include "request/ids.h"
 #include "request/route.h"
@@ -40,6 +41,7 @@ static void run_application(struct job *job)
 {
         struct transaction *transaction = (struct transaction *)job;
 
+        atomic_store_explicit(&transaction->handled_usec, now_usec(), memory_order_relaxed);
         flight_run(transaction->flight);
         app_handle(&transaction->exchange);
 }
@@ -56,6 +58,7 @@ struct transaction *transaction_new(struct service *service, const char *target,
         transaction->job.run = run_application;
         transaction->service = service;
         transaction->app = -1;
+        transaction->answer = &transaction->response;
         request = &transaction->request;
         request->started_usec = now_usec();
         request->scheme = "http";
@@ -239,7 +242,8 @@ ssize_t transaction_take(struct transaction *transaction, const void *data, size
                 transaction->body_dropped += size;
                 return transaction->body_dropped <= BODY_DROP_MAX ? (ssize_t)size : -EMSGSIZE;
         }
-        taken = stream_offer(transaction->exchange.intake, data, size);
+        taken = transaction->running ? stream_offer(transaction->exchange.intake, data, size)
+                                     : size;
         request->body_size += taken;
         return (ssize_t)taken;
 }
@@ -284,12 +288,105 @@ bool transaction_complete(struct transaction *transaction)
         return true;
 }
 
+void transaction_late(struct transaction *transaction)
+{
+        bool whole = transaction->gathered;
+
+        transaction->running = false;
+        transaction_refuse(transaction, 503, "no application thread was free in time", !whole);
+        transaction->refused = true;
+}
+
+/* -- how long the application takes -- */
+
+void transaction_rests(struct transaction *transaction)
+{
+        transaction->rests_usec = now_usec();
+}
+
+/* Waiting for a thread is not the application's doing. */
+static uint64_t waited_usec(const struct transaction *transaction, uint64_t now)
+{
+        uint64_t since = atomic_load_explicit(&transaction->handled_usec, memory_order_relaxed);
+
+        if (since == 0)
+                return 0;
+        if (since < transaction->rests_usec)
+                since = transaction->rests_usec;
+        return now > since ? now - since : 0;
+}
+
+void transaction_goes_on(struct transaction *transaction)
+{
+        transaction->worked_usec += waited_usec(transaction, now_usec());
+}
+
+uint64_t transaction_time_left(const struct transaction *transaction, uint64_t now)
+{
+        uint64_t limit = transaction->service->config->http_request_timeout;
+        uint64_t worked = transaction->worked_usec + waited_usec(transaction, now);
+
+        if (limit == 0 || transaction->overdue)
+                return USEC_NEVER;
+        return worked < limit ? limit - worked : 0;
+}
+
+static void record_overdue(const struct transaction *transaction)
+{
+        struct service *service = transaction->service;
+        const char *app = app_name(service->apps[transaction->app]);
+        const struct request *request = &transaction->request;
+        uint64_t ms = service->config->http_request_timeout / USEC_PER_MSEC;
+        struct record record;
+
+        record_event(&record, EVENT_REQUEST_TIMEOUT, &service->subject);
+        record_string(&record, "APP", app);
+        record_string(&record, "REQUEST_ID", request->id);
+        record_format(&record, "MESSAGE",
+                      "Application %s took more than %" PRIu64
+                      " ms for request %s; this worker is replaced",
+                      app, ms, request->id);
+        (void)log_commit(service->log, &record);
+}
+
+void transaction_overdue(struct transaction *transaction)
+{
+        transaction->overdue = true;
+        transaction->service->overdue = true;
+        transaction->reason = "its application took too long";
+        record_overdue(transaction);
+        if (!transaction->begun) {
+                transaction->answer = &transaction->instead;
+                response_error(transaction->answer, &transaction->instead_arena, 504, NULL);
+        }
+        pool_report(transaction->service->pool, &transaction->job);
+}
+
+bool transaction_is_cut(const struct transaction *transaction)
+{
+        return transaction->overdue && (transaction->begun || !transaction->gathered);
+}
+
+/* A response that begins when nobody waits for it any more is not sent. */
+bool transaction_news(struct transaction *transaction)
+{
+        if (atomic_load_explicit(&transaction->begins, memory_order_acquire)) {
+                if (transaction->over || (transaction->overdue && !transaction->begun))
+                        stream_break(transaction->exchange.stream);
+                else
+                        transaction->begun = true;
+        }
+        return !transaction->over;
+}
+
 /* What the record says when no response was ever complete: 499 is nginx's name for a client that
  * left. */
 static int status_of(const struct transaction *transaction, enum outcome outcome)
 {
         if (transaction->phase == TRANSACTION_ANSWERED)
-                return transaction->response.status;
+                return transaction->answer->status;
+        if (transaction->overdue)
+                return 504;
         switch (outcome) {
         case OUTCOME_CLIENT_ABORT:
                 return 499;
@@ -309,25 +406,25 @@ static int status_of(const struct transaction *transaction, enum outcome outcome
 static uint64_t bytes_sent(const struct transaction *transaction, enum outcome outcome)
 {
         const char *method = transaction->request.method;
-        int status = transaction->response.status;
+        const struct response *response = transaction->answer;
 
         if (transaction->begun)
                 return transaction->sent;
-        if ((outcome != OUTCOME_OK && outcome != OUTCOME_REJECTED) || status == 204 ||
-            status == 304)
+        if ((outcome != OUTCOME_OK && outcome != OUTCOME_REJECTED) || response->status == 204 ||
+            response->status == 304)
                 return 0;
-        return method && strcmp(method, "HEAD") == 0 ? 0 : transaction->response.body_size;
+        return method && strcmp(method, "HEAD") == 0 ? 0 : response->body_size;
 }
 
 bool transaction_sends(const struct transaction *transaction)
 {
-        return !transaction->running || transaction->begun;
+        return !transaction->running || transaction->begun || transaction->overdue;
 }
 
 void transaction_answer(struct transaction *transaction)
 {
         transaction->phase = TRANSACTION_ANSWERED;
-        flight_answer(transaction->flight, (unsigned)transaction->response.status,
+        flight_answer(transaction->flight, (unsigned)transaction->answer->status,
                       bytes_sent(transaction, OUTCOME_OK));
         if (transaction->running) /* and may still be what a crash is about */
                 flight_set_state(transaction->flight, FLIGHT_RUNNING);
@@ -342,7 +439,7 @@ static void write_record(const struct transaction *transaction, enum outcome out
         int app = transaction->app;
         struct access access = {
                 .request = &transaction->request,
-                .outcome = outcome,
+                .outcome = transaction->overdue ? OUTCOME_TIMEOUT : outcome,
                 .status = status_of(transaction, outcome),
                 .response_bytes = bytes_sent(transaction, outcome),
                 .duration_usec = now_usec() - transaction->request.started_usec,
@@ -364,7 +461,7 @@ void transaction_give_up(const struct transaction *transaction)
 {
         struct arena arena = {0};
 
-        if (!transaction)
+        if (!transaction || transaction->recorded)
                 return;
         write_record(transaction, transaction->over ? transaction->outcome : OUTCOME_SHUTDOWN,
                      &arena);
@@ -375,12 +472,14 @@ static void finish(struct transaction *transaction)
 {
         enum outcome outcome = transaction->refused ? OUTCOME_REJECTED : transaction->outcome;
 
-        write_record(transaction, outcome, &transaction->arena);
+        if (!transaction->recorded)
+                write_record(transaction, outcome, &transaction->arena);
         flight_end(&transaction->service->flights, transaction->flight);
         stream_free(transaction->exchange.stream);
         stream_free(transaction->exchange.intake);
         response_drop_file(&transaction->response);
         arena_free(&transaction->arena);
+        arena_free(&transaction->instead_arena);
         body_free(&transaction->body);
         free(transaction);
 }
@@ -391,9 +490,14 @@ bool transaction_end(struct transaction *transaction, enum outcome outcome)
                 return true;
         transaction->over = true;
         transaction->outcome = outcome;
-        if (transaction->running) {
-                stream_break(transaction->exchange.stream);
+        if (transaction->running && !pool_withdraw(transaction->service->pool, &transaction->job)) {
+                if (transaction->begun)
+                        stream_break(transaction->exchange.stream);
                 stream_end(transaction->exchange.intake, -EPIPE);
+                if (transaction->overdue) { /* its application may never end */
+                        transaction_give_up(transaction);
+                        transaction->recorded = true;
+                }
                 return false;
         }
         finish(transaction);

@@ -30,7 +30,8 @@ struct service {
         struct app **apps;  /* loaded and started, in the order of config->apps */
         struct lane *lanes; /* one an application */
         struct log *log;
-        struct board_slot *slot;
+        struct board *board;
+        struct board_slot *slot; /* its own there */
         struct flights flights;
         struct pool *pool;
         struct record_subject subject;
@@ -38,6 +39,7 @@ struct service {
         uint64_t id_prefix; /* random, so that REQUEST_IDs of two workers never meet */
         uint64_t id_counter;
         uint64_t went_well; /* requests, for the choice of those that are recorded */
+        bool overdue;       /* an application thread may be lost: the worker should be replaced */
 };
 
 enum transaction_phase {
@@ -58,6 +60,13 @@ struct transaction {
         bool running;                      /* with an application thread, or waiting for one */
         bool over;                         /* on the wire: @outcome says how */
         enum outcome outcome;
+        _Atomic uint64_t handled_usec; /* when its application began with it; 0: it has not */
+        uint64_t rests_usec;           /* since when its application is waited for */
+        uint64_t worked_usec;          /* how long it was before */
+        bool overdue;                  /* for too long: goes on without it */
+        bool recorded;                 /* its access record is written */
+        struct response instead;       /* what the client gets then */
+        struct arena instead_arena;
         _Atomic bool begins; /* its application says that it has a head to send */
         bool gathered;       /* the whole request has arrived */
         bool begun;          /* its application has given the head of a response in pieces */
@@ -67,7 +76,8 @@ struct transaction {
         struct flight *flight; /* its slot in the black box; may be NULL */
         struct arena arena;
         struct request request;
-        struct response response;
+        struct response response; /* its application's */
+        struct response *answer;  /* what the client gets */
         struct exchange exchange;
         struct framing framing;
         struct body body;      /* what arrived so far */
@@ -123,6 +133,31 @@ bool transaction_reads(const struct transaction *transaction);
  */
 bool transaction_complete(struct transaction *transaction);
 
+/** transaction_rests() - from now on its application is waited for. */
+void transaction_rests(struct transaction *transaction);
+
+/** transaction_goes_on() - it need not be waited for any more. */
+void transaction_goes_on(struct transaction *transaction);
+
+/** transaction_time_left() - how long it may be waited for; USEC_NEVER: as long as it takes. */
+uint64_t transaction_time_left(const struct transaction *transaction, uint64_t now);
+
+/**
+ * transaction_overdue() - it took too long: tell of it
+ *
+ * Its application goes on undisturbed. A response that has not begun is replaced by a 504; of
+ * others, and of requests that have not arrived whole, the connection is to be cut, when
+ * transaction_is_cut(). The loop is told to go on with it, as after news.
+ */
+void transaction_overdue(struct transaction *transaction);
+
+/** transaction_is_cut() - whether nothing can be answered any more. */
+bool transaction_is_cut(const struct transaction *transaction);
+
+/** transaction_news() - its application has reported. Return: whether the connection is to go on.
+ */
+bool transaction_news(struct transaction *transaction);
+
 /**
  * transaction_sends() - whether there is a response whose head can be sent: a whole one, or one
  * that is given piece by piece
@@ -139,6 +174,12 @@ void transaction_answer(struct transaction *transaction);
  */
 void transaction_refuse(struct transaction *transaction, int status, const char *reason,
                         bool close);
+
+/**
+ * transaction_late() - it waited too long for an application thread, and was taken back from the
+ * pool: the response is complete, and leaves when the whole request has arrived
+ */
+void transaction_late(struct transaction *transaction);
 
 /**
  * transaction_give_up() - write the access record of a transaction that an application thread may

@@ -219,7 +219,8 @@ static int start_service(struct worker *worker)
         service->config = config;
         service->log = worker->host.log;
         service->subject = worker->host.subject;
-        service->slot = board_slot(worker->options->board, worker->options->slot);
+        service->board = worker->options->board;
+        service->slot = board_slot(service->board, worker->options->slot);
         service->limits = (struct head_limits){
                 .request_line = config->http_limit_request_line,
                 .request_fields = config->http_limit_request_fields,
@@ -298,7 +299,7 @@ static void prepare_greetings(struct worker *worker)
  * those that are ready. */
 static void drain_if_told(struct worker *worker, uint64_t now)
 {
-        if (!worker->told_to_drain || worker->drain_end != USEC_NEVER)
+        if (!(worker->told_to_drain || worker->service.overdue) || worker->drain_end != USEC_NEVER)
                 return;
         worker->drain_end = now + worker->config->server_graceful_timeout;
         atomic_store_explicit(&worker->service.slot->accepting, 0, memory_order_relaxed);

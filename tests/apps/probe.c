@@ -316,8 +316,8 @@ static int print(appsrv_req *req, struct probe *probe)
         return send_text(req, 200, "printed\n");
 }
 
-/* Gives ?pieces= of ?size= bytes, with ?ms= between; announces ?length=; fails at the end with
- * ?fail. */
+/* Gives, after ?wait= ms, ?pieces= of ?size= bytes, with ?ms= between; announces ?length=; fails at
+ * the end with ?fail. */
 static int stream(appsrv_req *req, struct probe *probe)
 {
         size_t pieces = argument(req, "pieces"), size = argument(req, "size");
@@ -332,6 +332,7 @@ static int stream(appsrv_req *req, struct probe *probe)
         if (!bytes)
                 return -ENOMEM;
         memset(bytes, 'x', size);
+        sleep_ms(argument(req, "wait"));
         if (length)
                 r = appsrv_begin(req, 200, "text/plain", (int64_t)number_of(length));
         for (size_t i = 0; r == 0 && i < pieces; i++) {

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lib.client import Connection, Load
+from lib.client import Connection, Incomplete, Load
 from lib.wait import wait_until
 
 WORKERS = [2, 4, 8, 16]
@@ -105,6 +105,72 @@ def test_a_worker_that_hangs_delays_nobody(start):
         assert max(answer.seconds for answer in load.ledger) < 0.5
         # back again, it has its share
         wait_until(lambda: any(int(server.ask("/pid").body) == victim for _ in range(20)), 10, "it serves")
+
+
+class Busy:
+    """A client that asks without a pause, over a connection that he only leaves when he is told to."""
+
+    def __init__(self, server, connection):
+        self.server, self.connection = server, connection
+        self.served_by, self.failures = [], []
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._ask_on)
+
+    def _ask_on(self):
+        try:
+            while not self.stop.is_set():
+                answer = self.connection.ask("/pid")
+                assert answer.status == 200
+                self.served_by.append(int(answer.body))
+                if answer.headers.get("connection") == "close":
+                    self.connection.socket.close()
+                    self.connection = self.server.connect()
+        except (OSError, Incomplete, AssertionError) as failure:
+            self.failures.append(failure)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+        self.connection.socket.close()
+
+
+@pytest.mark.parametrize("others", ["idle", "gone"])
+def test_long_lived_busy_connections_pin_no_load(start, others):
+    """All that are busy have met at one worker; some of them end up elsewhere, without a failed request."""
+    with start(config(2)) as server, contextlib.ExitStack() as stack:
+        connections = opened_at_once(server.address, 24)
+        pids = [pid_of(connection) for connection in connections]
+        met = collections.Counter(pids).most_common(1)[0][0]
+        busy = [Busy(server, connection) for connection, pid in zip(connections, pids) if pid == met][:8]
+        for connection in connections:
+            if all(client.connection is not connection for client in busy):
+                stack.callback(connection.socket.close)
+                if others == "gone":
+                    connection.socket.close()
+        for client in busy:
+            stack.enter_context(client)
+
+        def spread():
+            return collections.Counter(client.served_by[-1] for client in busy if client.served_by)
+        wait_until(lambda: max(spread().values()) <= 5, 20, "others serve as well")
+        time.sleep(3)  # and it stays so
+        held = spread()
+        assert max(held.values()) <= 6, held
+    assert not any(client.failures for client in busy)
+
+
+def test_busy_connections_stay_when_they_are_even(start):
+    with start(config(2)) as server, contextlib.ExitStack() as stack:
+        busy = [Busy(server, connection) for connection in opened_at_once(server.address, 8)]
+        for client in busy:
+            stack.enter_context(client)
+        time.sleep(4)
+        assert all(len(set(client.served_by)) == 1 for client in busy)
+    assert not any(client.failures for client in busy)
 
 
 def test_busy_connections_do_not_hold_up_others(start):

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/clock.h"
+
 enum { MANY = 1000 };
 
 /* A job that waits at a gate, so that a test decides when it ends. */
@@ -169,6 +171,41 @@ static void test_news_of_a_job_comes_once_until_it_is_collected(void)
         pool_free(pool);
 }
 
+static void test_what_waits_can_be_taken_back(void)
+{
+        static struct board_slot slot;
+        struct lane lane = {.limit = 1};
+        struct gate gate = gate_new(false);
+        struct gated_job jobs[5];
+        struct pool *pool = NULL;
+
+        assert(pool_new(&pool, 2, &slot) == 0);
+        assert(pool_oldest_usec(pool) == USEC_NEVER && !pool_late(pool, USEC_NEVER));
+        for (unsigned i = 0; i < 5; i++) {
+                jobs[i] = (struct gated_job){.job = {.lane = &lane, .run = run}, .gate = &gate};
+                pool_submit(pool, &jobs[i].job);
+                if (i == 0)
+                        wait_inside(&gate, 1);
+        }
+        assert(!pool_withdraw(pool, &jobs[0].job));
+        assert(pool_withdraw(pool, &jobs[2].job) && !pool_withdraw(pool, &jobs[2].job));
+        assert(pool_withdraw(pool, &jobs[4].job)); /* the last one */
+        assert(atomic_load(&slot.queued) == 2);
+
+        assert(pool_oldest_usec(pool) == jobs[1].job.submitted);
+        assert(!pool_late(pool, jobs[1].job.submitted));
+        assert(pool_late(pool, jobs[1].job.submitted + 1) == &jobs[1].job);
+        assert(pool_oldest_usec(pool) == jobs[3].job.submitted);
+
+        pool_submit(pool, &jobs[1].job); /* may come again */
+        open_gate(&gate);
+        collect(pool, 3);
+        assert(jobs[3].order == 2 && jobs[1].order == 3);
+        assert(!pool_withdraw(pool, &jobs[3].job));
+        assert(atomic_load(&slot.queued) == 0 && gate.ran == 3);
+        pool_free(pool);
+}
+
 static void test_free_ends_idle_threads_and_accepts_null(void)
 {
         static struct board_slot
@@ -187,6 +224,7 @@ int main(void)
         test_jobs_run_in_order_and_all_come_back();
         test_full_lane_is_overtaken_and_never_exceeded();
         test_news_of_a_job_comes_once_until_it_is_collected();
+        test_what_waits_can_be_taken_back();
         test_free_ends_idle_threads_and_accepts_null();
         return 0;
 }

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Applications that take longer than request_timeout: their client has an answer, the worker a successor."""
+import signal
+import time
+
+import pytest
+
+from lib.wait import wait_until
+
+LIMIT = 1.0
+ONE = "[server]\nworkers = 1\nthreads = 2\ngraceful_timeout = 1s\n[http]\nrequest_timeout = 1s\n"
+REASON = "its application took too long"
+
+
+def get(target):
+    return f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+
+def has_successor(server, worker):
+    wait_until(lambda: server.ask("/pid").body != str(worker).encode(), 10, "another worker serves")
+
+
+@pytest.mark.parametrize("stuck", ["/sleep?ms=60000", "/spin?ms=60000"])
+def test_client_is_answered_and_the_worker_replaced(start, stuck):
+    with start(ONE) as server, server.connect() as connection, server.connect() as other:
+        [worker] = server.workers()
+        connection.send(get(stuck))
+        time.sleep(LIMIT * 0.7)
+        other.send(get("/sleep?ms=800&other"))  # is not harmed
+        began = time.monotonic()
+        answer = connection.receive()
+        assert answer.status == 504 and answer.headers["connection"] == "close"
+        assert LIMIT * 0.2 < time.monotonic() - began < LIMIT
+        line = server.wait_for_line(f"GET {stuck}", "HTTP_STATUS=504", "OUTCOME=timeout")
+        assert REASON in line and f"RESPONSE_BYTES={len(answer.body)}" in line
+        told = server.wait_for_line("EVENT=request-timeout")
+        assert f"REQUEST_ID={answer.request_id}" in told and "APP=probe" in told and f"WORKER_PID={worker}" in told
+        assert other.receive().status == 200
+        has_successor(server, worker)
+        wait_until(lambda: worker not in server.workers(), 10, "the worker has gone")
+        assert len(server.lines(f"GET {stuck}", "OUTCOME=")) == 1
+        assert not server.lines("EVENT=worker-died")
+
+
+def test_nobody_is_cut_in_time(start):
+    with start(ONE) as server:
+        [worker] = server.workers()
+        for _ in range(2):
+            assert server.ask("/sleep?ms=700").status == 200
+        with server.connect() as connection:  # its time begins again with each request
+            for _ in range(2):
+                assert connection.ask("/sleep?ms=700").status == 200
+        assert server.workers() == [worker] and not server.lines("EVENT=request-timeout")
+
+
+def test_waiting_for_a_thread_is_not_counted(start):
+    with start(ONE.replace("threads = 2", "threads = 1")) as server:
+        connections = [server.connect() for _ in range(4)]
+        for connection in connections:
+            connection.send(get("/sleep?ms=600"))
+        assert [connection.receive().status for connection in connections] == [200] * 4
+        assert not server.lines("EVENT=request-timeout")
+        for connection in connections:
+            connection.socket.close()
+
+
+def test_waiting_for_the_client_is_not_counted(start):
+    with start(ONE, application="reader") as server, server.connect() as slow:
+        slow.send(b"POST /?slow HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n")
+        for _ in range(20):
+            slow.send(b"x")
+            time.sleep(0.1)
+        assert slow.receive().status == 200
+        assert not server.lines("EVENT=request-timeout")
+
+
+def test_body_that_it_does_not_read_is(start):
+    with start(ONE, application="reader") as server, server.connect() as connection:
+        [worker] = server.workers()
+        connection.send(b"POST /deaf?ms=60000 HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n" + bytes(1_000_000))
+        assert connection.rest() == b""
+        assert REASON in server.wait_for_line("POST /deaf", "HTTP_STATUS=504", "OUTCOME=timeout")
+        wait_until(lambda: server.workers() and worker not in server.workers(), 10, "another worker")
+
+
+def test_stream_that_stops_is_cut(start):
+    with start(ONE) as server, server.connect() as connection:
+        [worker] = server.workers()
+        connection.send(get("/stream?pieces=2&ms=60000"))
+        began = time.monotonic()
+        raw = connection.rest()
+        assert raw.startswith(b"HTTP/1.1 200 ") and not raw.endswith(b"0\r\n\r\n")
+        assert LIMIT * 0.8 < time.monotonic() - began < LIMIT + 1.5
+        assert REASON in server.wait_for_line("GET /stream", "HTTP_STATUS=200", "OUTCOME=timeout")
+        has_successor(server, worker)
+
+
+def test_what_is_begun_too_late_is_not_sent(start):
+    """The application comes back after its client has his answer, and finds nobody."""
+    with start(ONE) as server, server.connect() as late, server.connect() as stream:
+        late.send(get("/sleep?ms=1600"))
+        stream.send(get("/stream?wait=1600&pieces=1000&size=1000"))
+        assert late.receive().status == stream.receive().status == 504
+        wait_until(lambda: len(server.lines("OUTCOME=timeout")) == 2, 10, "both records")
+        time.sleep(1)
+        assert len(server.lines("OUTCOME=")) == 2
+
+
+def test_worker_that_is_told_to_end_meanwhile(start):
+    with start(ONE) as server, server.connect() as connection:
+        connection.send(get("/sleep?ms=60000"))
+        time.sleep(0.3)
+        server.signal(signal.SIGTERM)
+        assert connection.receive().status == 504
+        server.wait_for_line("GET /sleep", "OUTCOME=timeout")
