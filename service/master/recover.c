@@ -273,6 +273,8 @@ void recover(struct recoveries *recoveries, struct stored_box *stored, const int
         struct recovery *recovery = calloc(1, sizeof(*recovery));
         int r = recovery ? 0 : -ENOMEM;
 
+        /* What led to the death is in the master's own log, and is read before it. */
+        (void)log_ship(recoveries->log);
         if (r == 0) {
                 recovery->stored = *stored;
                 recovery->death = *death;
