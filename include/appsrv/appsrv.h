@@ -140,8 +140,9 @@ APPSRV_EXPORT const char *appsrv_version(void);
 /**
  * appsrv_has() - whether the running server has a feature. Any thread.
  * @feature: "concurrent" (APPSRV_F_CONCURRENT), "log-fields" (appsrv_logv()), "stream"
- * (appsrv_begin(), appsrv_write()), "stream-body" (APPSRV_F_STREAM_BODY, appsrv_read()); later
- * versions know more
+ * (appsrv_begin(), appsrv_write()), "stream-body" (APPSRV_F_STREAM_BODY, appsrv_read()),
+ * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
+ * appsrv_threads(), REQUEST_ID for appsrv_logv()); later versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -149,6 +150,17 @@ APPSRV_EXPORT int appsrv_has(const char *feature);
 
 /** appsrv_worker_id() - number of the worker's place, stable over its successors. Any thread. */
 APPSRV_EXPORT int appsrv_worker_id(const appsrv_ctx *ctx);
+
+/** appsrv_workers() - how many workers the service has; appsrv_threads() - how many threads each of
+ * them has for handle(). Any thread. */
+APPSRV_EXPORT int appsrv_workers(const appsrv_ctx *ctx);
+APPSRV_EXPORT int appsrv_threads(const appsrv_ctx *ctx);
+
+/**
+ * appsrv_refuse() - in start(), before it returns a failure: say why, for the administrator
+ * @why: text; what is beyond 500 bytes is cut
+ */
+APPSRV_EXPORT void appsrv_refuse(appsrv_ctx *ctx, const char *why);
 
 /**
  * appsrv_config() - value of a key of the application's [app NAME] section; NULL when not set. Any
@@ -275,6 +287,18 @@ APPSRV_EXPORT int appsrv_send(appsrv_req *req, int code, const char *type, const
                               size_t len);
 
 /**
+ * appsrv_send_file() - appsrv_send() with bytes of a file as the body, which are not read before
+ * they are sent
+ * @fd:     a regular file; still the caller's
+ * @offset: where the body begins
+ * @len:    its size; when the file turns out to be shorter, the connection is cut
+ *
+ * Return: as appsrv_send(), or what dup(2) gives.
+ */
+APPSRV_EXPORT int appsrv_send_file(appsrv_req *req, int code, const char *type, int fd,
+                                   uint64_t offset, uint64_t len);
+
+/**
  * appsrv_begin() - give the head of a response whose body follows by appsrv_write()
  * @code, @type: as for appsrv_send()
  * @length: bytes of the body; -1 when it is not known: the client sees its end all the same
@@ -336,9 +360,9 @@ APPSRV_EXPORT int appsrv_log_enabled(const appsrv_ctx *ctx, int level);
  * The record arrives whole or not at all. The server adds APP, REQUEST_ID (of @req), THREAD and
  * what tells the worker. Of the names that it or the journal owns, these are the application's to
  * set: MESSAGE, MESSAGE_ID (32 hexadecimal digits), CODE_FILE, CODE_FUNC, CODE_LINE, LOGGER,
- * EXCEPTION. A process may use 32 different names of its own; fields with further names are put
- * into one field EXTRA, a JSON object: {"NAME":"value",...}, where a byte that is no UTF-8 is
- * written as \u00NN.
+ * EXCEPTION, and without @req REQUEST_ID, for threads of its own. A process may use 32 different
+ * names of its own; fields with further names are put into one field EXTRA, a JSON object:
+ * {"NAME":"value",...}, where a byte that is no UTF-8 is written as \u00NN.
  *
  * Return: 0, also when the level is not kept; -ENOBUFS when the record was dropped and counted,
  * -EMSGSIZE (also counted) beyond 1 MiB or a quarter of the log's buffer, all fields together;

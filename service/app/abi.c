@@ -6,6 +6,8 @@
 #include <appsrv/appsrv.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "app/kind.h"
@@ -38,7 +40,8 @@ const char *appsrv_version(void)
 
 int appsrv_has(const char *feature)
 {
-        static const char *const features[] = {"concurrent", "log-fields", "stream", "stream-body"};
+        static const char *const features[] = {"concurrent",  "log-fields", "stream",
+                                               "stream-body", "send-file",  "plug-in"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)
@@ -50,6 +53,23 @@ int appsrv_has(const char *feature)
 int appsrv_worker_id(const appsrv_ctx *ctx)
 {
         return (int)app_of(ctx)->host->subject.worker_id;
+}
+
+int appsrv_workers(const appsrv_ctx *ctx)
+{
+        return (int)app_of(ctx)->host->workers;
+}
+
+int appsrv_threads(const appsrv_ctx *ctx)
+{
+        return (int)app_of(ctx)->host->threads;
+}
+
+void appsrv_refuse(appsrv_ctx *ctx, const char *why)
+{
+        struct app *app = (struct app *)ctx;
+
+        (void)snprintf(app->refusal, sizeof(app->refusal), "%s", why);
 }
 
 const char *appsrv_config(const appsrv_ctx *ctx, const char *key)
@@ -228,6 +248,26 @@ int appsrv_send(appsrv_req *req, int code, const char *type, const void *body, s
         if (r < 0)
                 return r;
         r = response_set_body(exchange->response, exchange->arena, len > 0 ? body : "", len);
+        if (r < 0) {
+                *exchange->response = before;
+                return r;
+        }
+        exchange->sent = true;
+        return 0;
+}
+
+int appsrv_send_file(appsrv_req *req, int code, const char *type, int fd, uint64_t offset,
+                     uint64_t len)
+{
+        struct exchange *exchange = exchange_of(req);
+        struct response before = *exchange->response;
+        int r, own;
+
+        r = exchange_set_head(exchange, code, type, len > 0);
+        if (r < 0)
+                return r;
+        own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        r = own < 0 ? -errno : response_set_file(exchange->response, own, offset, len);
         if (r < 0) {
                 *exchange->response = before;
                 return r;

@@ -48,23 +48,31 @@ static bool message_id_valid(const appsrv_field *field)
         return true;
 }
 
-static bool field_valid(const appsrv_field *field)
+/* Of a thread that works for a request without having it. */
+static bool names_request(const appsrv_field *field)
+{
+        return strcmp(field->name, "REQUEST_ID") == 0;
+}
+
+static bool field_valid(const appsrv_field *field, bool may_name_request)
 {
         if (!field->name || (!field->value && field->len != 0))
                 return false;
         if (strcmp(field->name, "MESSAGE_ID") == 0)
                 return message_id_valid(field);
+        if (may_name_request && names_request(field))
+                return true;
         return in_schema(field->name) || record_name_valid(field->name, strlen(field->name));
 }
 
-static int check_fields(const appsrv_field *fields, size_t n)
+static int check_fields(const appsrv_field *fields, size_t n, bool may_name_request)
 {
         bool message = false;
 
         if (n > APPSRV_FIELDS_MAX)
                 return -E2BIG;
         for (size_t i = 0; i < n; i++) {
-                if (!field_valid(&fields[i]))
+                if (!field_valid(&fields[i], may_name_request))
                         return -EINVAL;
                 message = message || strcmp(fields[i].name, "MESSAGE") == 0;
         }
@@ -85,7 +93,8 @@ static int add_fields(struct record *record, struct field_names *names, const ap
                 const appsrv_field *field = &fields[i];
                 const char *value = field->len == 0 ? "" : field->value;
 
-                if (in_schema(field->name) || field_names_take(names, field->name))
+                if (in_schema(field->name) || names_request(field) ||
+                    field_names_take(names, field->name))
                         record_bytes(record, field->name, value, value_size(field));
                 else
                         r = extra_add(extra, field->name, value, value_size(field));
@@ -124,7 +133,7 @@ int appsrv_logv(appsrv_ctx *ctx, appsrv_req *req, int level, const appsrv_field 
                 return -EINVAL;
         if (!appsrv_log_enabled(ctx, level))
                 return 0;
-        r = check_fields(fields, n);
+        r = check_fields(fields, n, req == NULL);
         if (r < 0)
                 return r;
         return log_fields((const struct app *)ctx, (const struct exchange *)req, level, fields, n);

@@ -38,6 +38,8 @@ struct field_names {
 struct app_host {
         struct log *log;
         struct record_subject subject;
+        unsigned workers; /* in all */
+        unsigned threads; /* of this process, for applications */
         struct field_names field_names;
 };
 
@@ -87,6 +89,12 @@ void app_free(struct app *app);
  * the application gave.
  */
 int app_start(struct app *app);
+
+/** app_is_plugin() - whether its kind is a plug-in, whose start() loads the application. */
+bool app_is_plugin(const struct app *app);
+
+/** app_refusal() - what the application said of its failure to start; "" when nothing. */
+const char *app_refusal(const struct app *app);
 
 /** app_stop() - the counterpart of app_start(), when no request is in the application any more. */
 void app_stop(struct app *app);

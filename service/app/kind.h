@@ -7,6 +7,9 @@
 
 #include "app/app.h"
 
+/* Of what an application says when it cannot start, with the NUL. */
+#define REFUSAL_MAX 501
+
 /* A kind of application. Functions that are NULL have nothing to do. */
 struct kind {
         const char *name; /* type = of its sections */
@@ -30,10 +33,15 @@ struct app {
         const struct app_config *config;
         struct app_host *host;
         void *instance; /* what its kind keeps */
+        char refusal[REFUSAL_MAX];
 };
 
 extern const struct kind kind_native;
+extern const struct kind kind_plugin;
 extern const struct kind kind_static;
+
+/** plugin_there() - whether `type` = @name means a plug-in that is installed. */
+bool plugin_there(const char *name);
 
 /**
  * exchange_set_head() - what appsrv_send() and appsrv_begin() have in common

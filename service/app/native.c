@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Native applications: shared objects that keep to appsrv.h. The only file that loads code, so it
- * runs in workers and in the child of `appsrv check`, never in the master; native_check() alone
- * runs anywhere.
+ * Native applications: shared objects that keep to appsrv.h; and plug-ins, which are the same under
+ * a name that serves as a type. The only file that loads code, so it runs in workers and in the
+ * child of `appsrv check`, never in the master; native_check() and plugin_there() run anywhere.
  */
 #include <appsrv/appsrv.h>
 
@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/kind.h"
 #include "base/cleanup.h"
@@ -41,6 +42,25 @@ static const struct app_key *find_key(const struct app_config *config, const cha
                         return &config->keys[i];
         }
         return NULL;
+}
+
+/* What of the configuration names the shared object. */
+struct object_name {
+        const char *key;
+        const char *value;
+        const struct origin *origin;
+};
+
+static struct object_name object_of(const struct app *app)
+{
+        const struct app_config *config = app->config;
+        const struct app_key *path = find_key(config, "path");
+
+        if (app->kind == &kind_plugin)
+                return (struct object_name){"type", config->type,
+                                            config->origins.type.file ? &config->origins.type
+                                                                      : &config->origin};
+        return (struct object_name){"path", path->value, &path->origin};
 }
 
 static int native_check(const struct app_config *config, struct problems *problems)
@@ -101,6 +121,22 @@ static int resolve_path(char **ret, const struct app_config *config, const char 
         return -ENOMEM;
 }
 
+bool plugin_there(const char *name)
+{
+        static const char bytes[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+        char folder[PATH_MAX];
+        _cleanup_free_ char *file = NULL;
+
+        if (name[0] == '\0' || name[strspn(name, bytes)] != '\0')
+                return false;
+        plugin_folder(folder);
+        if (asprintf(&file, "%s/%s.so", folder, name) < 0) {
+                file = NULL; /* undefined by then */
+                return false;
+        }
+        return access(file, R_OK) == 0;
+}
+
 /* What a newer application sets beyond what we know would be ignored, so it is refused. */
 static bool tail_set(const appsrv_app *description)
 {
@@ -134,26 +170,24 @@ static const char *description_fault(const appsrv_app *description)
         return NULL;
 }
 
-static int copy_description(struct native *native, const struct app_config *config,
-                            struct problems *problems)
+static int copy_description(struct native *native, const struct app *app, struct problems *problems)
 {
-        const struct app_key *path = find_key(config, "path");
+        struct object_name object = object_of(app);
         const appsrv_app *description;
         const char *fault;
         entry_function entry;
 
         *(void **)&entry = dlsym(native->library, ENTRY_POINT);
         if (!entry)
-                return problems_add(problems, &path->origin,
-                                    "[app %s] path: %s is no application of appsrv: it has no "
+                return problems_add(problems, object.origin,
+                                    "[app %s] %s: %s is no application of appsrv: it has no "
                                     "symbol " ENTRY_POINT,
-                                    config->name, path->value);
+                                    app_name(app), object.key, object.value);
         description = entry(APPSRV_ABI);
         fault = description_fault(description);
         if (fault)
-                return problems_add(problems, &path->origin,
-                                    "[app %s] path: %s cannot be loaded: %s", config->name,
-                                    path->value, fault);
+                return problems_add(problems, object.origin, "[app %s] %s: %s cannot be loaded: %s",
+                                    app_name(app), object.key, object.value, fault);
 
         memcpy(&native->description, description,
                description->size < sizeof(*description) ? description->size : sizeof(*description));
@@ -169,40 +203,42 @@ static size_t count_settings(const char *const *settings)
         return n;
 }
 
-static const char *nearest_key(const char *word, const char *const *settings)
+static const char *nearest_key(const char *word, const struct app *app, const char *const *settings)
 {
         static const char *const common[] = {
-                "path",
 #define APP_SETTING(key, value, doc) #key,
 #include "config/config.def"
         };
         const char *own = nearest_name(word, settings, count_settings(settings));
 
+        if (!own && app->kind == &kind_native)
+                own = nearest_name(word, (const char *const[]){"path"}, 1);
         return own ? own : nearest_name(word, common, sizeof(common) / sizeof(common[0]));
 }
 
-static bool setting_known(const char *name, const char *const *settings)
+static bool setting_known(const char *name, const struct app *app, const char *const *settings)
 {
         for (; settings && *settings; settings++) {
                 if (strcmp(name, *settings) == 0)
                         return true;
         }
-        return strcmp(name, "path") == 0;
+        return app->kind == &kind_native && strcmp(name, "path") == 0;
 }
 
 /* The keys that are the application's own: it says which ones it reads. */
-static int check_settings(const struct app_config *config, const char *const *settings,
+static int check_settings(const struct app *app, const char *const *settings,
                           struct problems *problems)
 {
+        const struct app_config *config = app->config;
         int r = 0;
 
         for (size_t i = 0; i < config->n_keys; i++) {
                 const struct app_key *key = &config->keys[i];
                 const char *nearest;
 
-                if (setting_known(key->name, settings))
+                if (setting_known(key->name, app, settings))
                         continue;
-                nearest = nearest_key(key->name, settings);
+                nearest = nearest_key(key->name, app, settings);
                 r = problems_add(problems, &key->origin,
                                  "[app %s] %s: the application knows no such key%s%s%s",
                                  config->name, key->name, nearest ? ", did you mean '" : "",
@@ -221,20 +257,19 @@ static void native_free(struct native *native)
 }
 
 /* RTLD_NOW: a symbol that is missing is found here, not in the middle of a request. */
-static int open_library(struct native *native, const struct app_config *config,
-                        struct problems *problems)
+static int open_library(struct native *native, const struct app *app, struct problems *problems)
 {
-        const struct app_key *path = find_key(config, "path");
+        struct object_name object = object_of(app);
         _cleanup_free_ char *file = NULL;
-        int r = resolve_path(&file, config, path->value);
+        int r = resolve_path(&file, app->config, object.value);
 
         if (r < 0)
                 return r;
         /* NODELETE: a thread that the application leaves behind must not lose its code. */
         native->library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         if (!native->library)
-                return problems_add(problems, &path->origin, "[app %s] path: %s", config->name,
-                                    dlerror());
+                return problems_add(problems, object.origin, "[app %s] %s: %s", app_name(app),
+                                    object.key, dlerror());
         return 0;
 }
 
@@ -245,11 +280,11 @@ static int native_load(struct app *app, struct problems *problems)
 
         if (!native)
                 return -ENOMEM;
-        r = open_library(native, app->config, problems);
+        r = open_library(native, app, problems);
         if (r == 0)
-                r = copy_description(native, app->config, problems);
+                r = copy_description(native, app, problems);
         if (r == 0)
-                r = check_settings(app->config, native->description.settings, problems);
+                r = check_settings(app, native->description.settings, problems);
         if (r < 0) {
                 native_free(native);
                 return r;
@@ -305,6 +340,17 @@ static bool native_streams_body(const struct app *app)
 const struct kind kind_native = {
         .name = "native",
         .check = native_check,
+        .load = native_load,
+        .unload = native_unload,
+        .start = native_start,
+        .stop = native_stop,
+        .handle = native_handle,
+        .concurrent = native_concurrent,
+        .streams_body = native_streams_body,
+};
+
+const struct kind kind_plugin = {
+        .name = "plug-in",
         .load = native_load,
         .unload = native_unload,
         .start = native_start,

@@ -27,7 +27,7 @@ static const struct kind *find_kind(const char *name)
                 if (strcmp(kinds[i]->name, name) == 0)
                         return kinds[i];
         }
-        return NULL;
+        return plugin_there(name) ? &kind_plugin : NULL;
 }
 
 static int unknown_kind(const struct app_config *config, struct problems *problems)
@@ -41,7 +41,8 @@ static int unknown_kind(const struct app_config *config, struct problems *proble
         nearest = nearest_name(config->type, names, N_KINDS);
         if (!nearest)
                 return problems_add(problems, where,
-                                    "[app %s] type: '%s' is no kind of application, '%s' is",
+                                    "[app %s] type: '%s' is no kind of application and no "
+                                    "plug-in that is installed, '%s' is",
                                     config->name, config->type, names[0]);
         return problems_add(problems, where,
                             "[app %s] type: '%s' is no kind of application, did you mean '%s'?",
@@ -108,6 +109,16 @@ int app_start(struct app *app)
         int r = app->kind->start ? app->kind->start(app) : 0;
 
         return r < 0 ? r : 0;
+}
+
+bool app_is_plugin(const struct app *app)
+{
+        return app->kind == &kind_plugin;
+}
+
+const char *app_refusal(const struct app *app)
+{
+        return app->refusal;
 }
 
 void app_stop(struct app *app)

@@ -12,20 +12,39 @@
 #include "app/app.h"
 #include "base/clock.h"
 #include "log/log.h"
+#include "master/cpus.h"
 #include "master/master.h"
 #include "master/setup.h"
 #include "worker/worker.h"
 
+/* A plug-in's application is what start() loads; one that is native may do there what only the
+ * service shall do. */
+static int start_and_stop(const struct app_config *config, struct app *app,
+                          struct problems *problems)
+{
+        int r = app_is_plugin(app) ? app_start(app) : 0;
+
+        if (r < 0)
+                return problems_add(problems, &config->origin, "[app %s] %s", config->name,
+                                    *app_refusal(app) ? app_refusal(app) : strerror(-r));
+        if (app_is_plugin(app))
+                app_stop(app);
+        return 0;
+}
+
 /* In a child: what the application does while it is loaded, a crash included, must not end the
  * check of the others. */
-static int load_app(const struct app_config *config)
+static int load_app(const struct config *whole, const struct app_config *config)
 {
         const struct log_options options = {.target = LOG_TARGET_CONSOLE,
                                             .console = STDERR_FILENO,
                                             .level = 6,
                                             .buffer_size = 65536};
         struct problems problems = {0};
-        struct app_host host = {0};
+        struct app_host host = {
+                .workers = whole->server_workers ? whole->server_workers : cpus_usable(),
+                .threads = whole->server_threads,
+        };
         struct app *app = NULL;
         int r;
 
@@ -33,6 +52,8 @@ static int load_app(const struct app_config *config)
         if (r < 0)
                 return EXIT_CODE_BUG;
         r = app_load(&app, config, &host, &problems);
+        if (r == 0)
+                r = start_and_stop(config, app, &problems);
         (void)log_close(host.log, USEC_PER_SEC, false);
         cli_print_problems(&problems);
         problems_free(&problems);
@@ -57,7 +78,7 @@ static int judge(const struct app_config *config, int status)
 }
 
 /* Return: 0, 1 when it cannot be loaded, or a negative errno. */
-static int check_app(const struct app_config *config)
+static int check_app(const struct config *whole, const struct app_config *config)
 {
         int status;
         pid_t pid;
@@ -67,7 +88,7 @@ static int check_app(const struct app_config *config)
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                _exit(load_app(config));
+                _exit(load_app(whole, config));
         if (waitpid(pid, &status, 0) < 0)
                 return -errno;
         return judge(config, status);
@@ -78,7 +99,7 @@ static int check_apps(const struct config *config)
         int bad = 0;
 
         for (size_t i = 0; i < config->n_apps; i++) {
-                int r = check_app(&config->apps[i]);
+                int r = check_app(config, &config->apps[i]);
 
                 if (r < 0) {
                         (void)fprintf(stderr, "appsrv check: %s\n", strerror(-r));

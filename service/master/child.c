@@ -232,6 +232,7 @@ static pid_t fork_it(struct child *child, const int prints[static 2])
                 .config = child->config,
                 .board = child->board,
                 .slot = child->slot,
+                .n_workers = child->n_workers,
                 .box = box,
                 .box_kept = child->stored.kept,
                 .master = getpid(),

@@ -59,7 +59,8 @@ struct child {
         const struct config *config;
         const struct tls *tls; /* may be NULL */
         struct board *board;
-        unsigned slot; /* of the board */
+        unsigned slot;      /* of the board */
+        unsigned n_workers; /* that its generation shall have */
         enum worker_state state;
         struct record_subject subject;
         struct stored_box stored; /* its black box */

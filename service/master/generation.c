@@ -209,6 +209,7 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
                         .tls = setup->tls,
                         .board = generation->board,
                         .slot = i,
+                        .n_workers = n_workers,
                 };
         *ret = generation;
         return 0;

@@ -168,7 +168,7 @@ static int start_app(struct worker *worker, const struct app_config *config, str
 {
         struct problems problems = {0};
         struct app *app;
-        char why[128];
+        char why[512];
         int r;
 
         r = app_load(&app, config, &worker->host, &problems);
@@ -180,7 +180,10 @@ static int start_app(struct worker *worker, const struct app_config *config, str
         }
         r = app_start(app);
         if (r < 0) {
-                (void)snprintf(why, sizeof(why), "its start() failed: %s", strerror(-r));
+                if (*app_refusal(app))
+                        (void)snprintf(why, sizeof(why), "%s", app_refusal(app));
+                else
+                        (void)snprintf(why, sizeof(why), "its start() failed: %s", strerror(-r));
                 app_free(app);
                 return refuse_to_start(worker, config->name, why);
         }
@@ -559,7 +562,12 @@ int worker_run(const struct worker_options *options)
         struct worker worker = {
                 .options = options,
                 .config = options->config,
-                .host.subject = options->subject,
+                .host =
+                        {
+                                .subject = options->subject,
+                                .workers = options->n_workers,
+                                .threads = options->config->server_threads,
+                        },
                 .loop.epoll = -1,
                 .signals = -1,
                 .log_wake = USEC_NEVER,

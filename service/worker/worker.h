@@ -32,9 +32,10 @@ enum exit_code {
 struct worker_options {
         const struct config *config;
         struct board *board;
-        unsigned slot;   /* of the board: this worker's own */
-        struct box *box; /* this worker's own */
-        bool box_kept;   /* by systemd, also when the master dies */
+        unsigned slot;      /* of the board: this worker's own */
+        unsigned n_workers; /* that the service shall have */
+        struct box *box;    /* this worker's own */
+        bool box_kept;      /* by systemd, also when the master dies */
         pid_t master;
         struct record_subject subject; /* worker_pid is set by worker_run() */
         enum log_target log_target;

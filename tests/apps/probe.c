@@ -6,6 +6,7 @@
 #include <appsrv/appsrv.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,8 +155,8 @@ static int log_body(appsrv_req *req, struct probe *probe)
         return send_result(req, appsrv_logv(appsrv_ctx_of(req), req, APPSRV_INFO, fields, 2));
 }
 
-/* ?NAME=value&NAME=value: a record with these fields. */
-static int log_fields(appsrv_req *req, struct probe *probe)
+/* ?NAME=value&NAME=value: a record with these fields, of @subject or of none. */
+static int log_query(appsrv_req *req, appsrv_req *subject)
 {
         enum { MOST = 64 };
         appsrv_field fields[MOST] = {{"MESSAGE", "fields", APPSRV_STRING}};
@@ -163,7 +164,6 @@ static int log_fields(appsrv_req *req, struct probe *probe)
         const char *query = appsrv_query(req, &query_size);
         char *names = appsrv_alloc(req, query_size + 1), *rest = names, *pair;
 
-        (void)probe;
         if (!names)
                 return -ENOMEM;
         memcpy(names, query, query_size);
@@ -173,7 +173,20 @@ static int log_fields(appsrv_req *req, struct probe *probe)
                 fields[n].value = appsrv_arg(req, pair, &fields[n].len);
                 n++;
         }
-        return send_result(req, appsrv_logv(appsrv_ctx_of(req), req, APPSRV_INFO, fields, n));
+        return send_result(req, appsrv_logv(appsrv_ctx_of(req), subject, APPSRV_INFO, fields, n));
+}
+
+static int log_fields(appsrv_req *req, struct probe *probe)
+{
+        (void)probe;
+        return log_query(req, req);
+}
+
+/* As a thread of the application's own would. */
+static int log_orphan(appsrv_req *req, struct probe *probe)
+{
+        (void)probe;
+        return log_query(req, NULL);
 }
 
 static int sleeper(appsrv_req *req, struct probe *probe)
@@ -224,6 +237,17 @@ static int exiter(appsrv_req *req, struct probe *probe)
         (void)req;
         (void)probe;
         _exit(3);
+}
+
+static int numbers(appsrv_req *req, struct probe *probe)
+{
+        const appsrv_ctx *ctx = appsrv_ctx_of(req);
+        char text[64];
+
+        (void)probe;
+        (void)snprintf(text, sizeof(text), "%d of %d, %d threads\n", appsrv_worker_id(ctx),
+                       appsrv_workers(ctx), appsrv_threads(ctx));
+        return send_text(req, 200, text);
 }
 
 static int pid(appsrv_req *req, struct probe *probe)
@@ -277,6 +301,20 @@ static int large(appsrv_req *req, struct probe *probe)
         r = appsrv_send(req, 200, "application/octet-stream", bytes, size);
         free(bytes);
         return r;
+}
+
+/* ?path=&offset=&len=: bytes of a file. */
+static int file(appsrv_req *req, struct probe *probe)
+{
+        const char *path = appsrv_arg(req, "path", NULL);
+        int fd = open(path ? path : "", O_RDONLY | O_CLOEXEC), r;
+
+        (void)probe;
+        r = appsrv_send_file(req, 200, "text/plain", fd, argument(req, "offset"),
+                             argument(req, "len"));
+        if (fd >= 0)
+                (void)close(fd);
+        return r == -EBADF ? send_text(req, 404, "no such file\n") : r;
 }
 
 /* The body, read in pieces of ?size= bytes. */
@@ -345,11 +383,18 @@ static int stream(appsrv_req *req, struct probe *probe)
 }
 
 static const struct route routes[] = {
-        {"/", root},         {"/echo", echo},     {"/log", log_body},  {"/fields", log_fields},
-        {"/sleep", sleeper}, {"/spin", spin},     {"/crash", crash},   {"/abort", aborter},
-        {"/exit", exiter},   {"/pid", pid},       {"/header", header}, {"/status", status},
-        {"/fail", fail},     {"/silent", silent}, {"/large", large},   {"/id", request_id},
-        {"/print", print},   {"/fault", fault},   {"/stream", stream}, {"/read", reader},
+        {"/", root},           {"/echo", echo},
+        {"/log", log_body},    {"/fields", log_fields},
+        {"/sleep", sleeper},   {"/spin", spin},
+        {"/crash", crash},     {"/abort", aborter},
+        {"/exit", exiter},     {"/pid", pid},
+        {"/header", header},   {"/status", status},
+        {"/fail", fail},       {"/silent", silent},
+        {"/large", large},     {"/id", request_id},
+        {"/print", print},     {"/fault", fault},
+        {"/stream", stream},   {"/read", reader},
+        {"/file", file},       {"/orphan", log_orphan},
+        {"/numbers", numbers},
 };
 
 static int handle(appsrv_req *req, void *self)

@@ -77,9 +77,14 @@ static int start(appsrv_ctx *ctx, void **self)
 {
         unsigned long die_after_ms = number(ctx, "die_after_ms");
         unsigned long floods = number(ctx, "floods");
+        const char *refusal = appsrv_config(ctx, "refusal");
         struct unruly *unruly;
         int r = 0;
 
+        if (refusal) {
+                appsrv_refuse(ctx, refusal);
+                return -EIO;
+        }
         if (die_after_ms > 0 && appsrv_worker_id(ctx) == 1)
                 return start_dying(die_after_ms);
         sleep_ms(number(ctx, "others_delay_ms"));
@@ -127,8 +132,8 @@ static int handle(appsrv_req *req, void *self)
         return appsrv_send(req, 200, "text/plain", text, size);
 }
 
-static const char *const settings[] = {"die_after_ms", "others_delay_ms", "floods", "stop_delay_ms",
-                                       NULL};
+static const char *const settings[] = {"die_after_ms",  "others_delay_ms", "floods",
+                                       "stop_delay_ms", "refusal",         NULL};
 
 APPSRV_APP(.name = "unruly", .version = "1", .flags = APPSRV_F_CONCURRENT, .settings = settings,
            .start = start, .handle = handle, .stop = stop);
