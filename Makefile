@@ -49,8 +49,17 @@ ALL_CFLAGS   := -std=gnu17 -pthread $(WARN) $(HARD) $(CFLAGS) $(if $(SAN),-fsani
 ALL_LDFLAGS  := -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN))
 LIBS         := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null)
 
+# The plug-in for Python is built where the distribution's own one can be embedded.
+PYTHON         := $(shell $(PKG_CONFIG) --modversion python3-embed 2>/dev/null)
+PYTHON_PROGRAM := $(shell $(PKG_CONFIG) --variable=prefix python3-embed 2>/dev/null)/bin/python$(PYTHON)
+PYTHON_CFLAGS  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags python3-embed 2>/dev/null)) \
+                  -DWSGI_PYTHON='"$(PYTHON_PROGRAM)"'
+PYTHON_LIBS    := $(shell $(PKG_CONFIG) --libs python3-embed 2>/dev/null)
+
 # What is built from what.
-CORE     := $(filter-out service/main.c,$(wildcard service/*/*.c))
+WSGI     := $(wildcard service/wsgi/*.c)
+PACKAGE  := $(wildcard service/wsgi/python/appsrv/*.py)
+CORE     := $(filter-out service/main.c $(WSGI),$(wildcard service/*/*.c))
 UNIT     := $(wildcard tests/unit/test_*.c)
 FUZZ     := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH    := $(wildcard tests/bench/bench_*.c)
@@ -64,6 +73,7 @@ WELCOME  := $(patsubst packaging/examples/%.c,$(B)/%.so,$(EXAMPLES))
 TESTAPPS := $(patsubst tests/apps/%.c,$(B)/tests/apps/%.so,$(APPS))
 UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH))
+PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKAGE)))
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
@@ -73,13 +83,13 @@ PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.
 .SECONDARY:
 .DEFAULT_GOAL := all
 
-all: $(BIN) $(WELCOME) $(PRODUCTS)      ## build the server, the examples, units, sample configuration, pages
+all: $(BIN) $(WELCOME) $(PLUGINS) $(PRODUCTS) ## build the server, the plug-ins, the examples, units, sample configuration, pages
 
 help:                                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 # Objects depend on the exact flags: change CFLAGS and everything is built again.
-FLAGS := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS)
+FLAGS := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS) $(PYTHON_CFLAGS) $(PYTHON_LIBS)
 $(B)/flags: FORCE
 	@mkdir -p $(@D); printf '%s\n' $(foreach word,$(FLAGS),'$(subst ','\'',$(word))') | cmp -s - $@ || \
 	 printf '%s\n' $(foreach word,$(FLAGS),'$(subst ','\'',$(word))') > $@
@@ -91,6 +101,7 @@ $(B)/%.o: %.c $(B)/flags
 
 $(call obj,service/main.c $(CORE)) $(call obj,$(UNIT)): PIC = -fPIE
 $(call obj,$(EXAMPLES) $(APPS)): PIC = -fPIC
+$(call obj,$(WSGI)): PIC = -fPIC $(PYTHON_CFLAGS)
 
 # -rdynamic: applications find the public appsrv_* functions in the executable; all else is hidden.
 $(BIN): $(call obj,service/main.c $(CORE))
@@ -105,6 +116,12 @@ $(B)/%.so: $(B)/packaging/examples/%.o
 	$(shared_object)
 $(B)/tests/apps/%.so: $(B)/tests/apps/%.o
 	$(shared_object)
+
+$(B)/wsgi.so: $(call obj,$(WSGI))
+	$(call say,SO,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(filter-out -Wl$(comma)-z$(comma)defs,$(ALL_LDFLAGS)) -shared -o $@ $^ $(PYTHON_LIBS)
+$(B)/python/%: service/wsgi/python/%
+	$(Q)install -D -m 0644 $< $@
 
 define program =
 $(B)/tests/$(1)/%: $(B)/tests/$(1)/%.o $(call obj,$(CORE))
@@ -186,7 +203,7 @@ HEADERS := $(wildcard include/appsrv/*.h service/*/*.h)
 lint: headers layers format-check tidy cppcheck ## what a machine can say about the style
 
 headers:                                ## every header compiles alone
-	@for header in $(HEADERS); do $(CC) $(ALL_CPPFLAGS) -std=gnu17 $(WARN) -Werror -fsyntax-only \
+	@for header in $(HEADERS); do $(CC) $(ALL_CPPFLAGS) $(PYTHON_CFLAGS) -std=gnu17 $(WARN) -Werror -fsyntax-only \
 	   -include $$header -x c /dev/null || exit 1; done; echo "  OK	headers compile alone"
 
 layers:                                 ## includes point downwards, foreign headers have one owner
@@ -200,12 +217,12 @@ format-check:
 
 tidy: $(B)/flags                        ## clang-tidy
 	@echo $(wildcard service/*.c service/*/*.c) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet \
-	   --warnings-as-errors="*" "$$@" -- -std=gnu17 $$(grep "^-[DI]" $(B)/flags | tr -d "\047") 2>&1 | \
+	   --warnings-as-errors="*" "$$@" -- -std=gnu17 $(filter-out -D%,$(PYTHON_CFLAGS)) $$(grep "^-[DI]" $(B)/flags | tr -d "\047") 2>&1 | \
 	   { ! grep -E "(warning|error):" -A 6; }' tidy && echo "  OK	clang-tidy"
 
 cppcheck:                               ## cppcheck
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
-	   --inline-suppr --suppressions-list=tests/lint/cppcheck.txt $(DEFINES) $(INCLUDES) \
+	   --inline-suppr --suppressions-list=tests/lint/cppcheck.txt $(DEFINES) $(INCLUDES) "-DPy_RETURN_NONE=return Py_None" \
 	   service packaging/examples && echo "  OK	cppcheck"
 
 FUZZ_B     := build/clang-fuzzer-no-link-address-undefined

@@ -99,7 +99,8 @@ typedef struct appsrv_app {
 
         /*
          * Answer one request by appsrv_send(). May block. 0, or a negative errno value: the client
-         * gets a 500 whatever was sent, and the failure is recorded. Not NULL.
+         * gets a 500 whatever was sent, and the failure is recorded; not with -ECANCELED, which
+         * says that the application has recorded it. Not NULL.
          */
         int (*handle)(appsrv_req *req, void *self);
 
@@ -142,7 +143,8 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * @feature: "concurrent" (APPSRV_F_CONCURRENT), "log-fields" (appsrv_logv()), "stream"
  * (appsrv_begin(), appsrv_write()), "stream-body" (APPSRV_F_STREAM_BODY, appsrv_read()),
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
- * appsrv_threads(), REQUEST_ID for appsrv_logv()); later versions know more
+ * appsrv_threads(), appsrv_print(), appsrv_may_log(), REQUEST_ID for appsrv_logv(), -ECANCELED of
+ * handle()); later versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -370,6 +372,22 @@ APPSRV_EXPORT int appsrv_log_enabled(const appsrv_ctx *ctx, int level);
  */
 APPSRV_EXPORT int appsrv_logv(appsrv_ctx *ctx, appsrv_req *req, int level,
                               const appsrv_field *fields, size_t n);
+
+/** appsrv_may_log() - whether a field of this name is the application's to set: 1 or 0. Any
+ * thread. */
+APPSRV_EXPORT int appsrv_may_log(const char *name);
+
+/**
+ * appsrv_print() - write one record of what the application prints, as the server does with what
+ * comes out of standard output and error (RECORD=output). Any thread.
+ * @req:    the request that it was printed for; may be NULL
+ * @stream: 1: standard output, 2: standard error
+ * @text:   without the newline at its end; any bytes
+ *
+ * Return: as appsrv_logv(); -EINVAL for another stream.
+ */
+APPSRV_EXPORT int appsrv_print(appsrv_ctx *ctx, appsrv_req *req, int stream, const char *text,
+                               size_t len);
 
 /** appsrv_log() - write one record with a formatted MESSAGE. As appsrv_logv(). */
 APPSRV_EXPORT int appsrv_log(appsrv_ctx *ctx, appsrv_req *req, int level, const char *format, ...)

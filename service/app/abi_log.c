@@ -13,6 +13,7 @@
 #include "app/extra.h"
 #include "app/kind.h"
 #include "base/cleanup.h"
+#include "log/output.h"
 
 #define MESSAGE_ID_SIZE 32
 
@@ -137,6 +138,26 @@ int appsrv_logv(appsrv_ctx *ctx, appsrv_req *req, int level, const appsrv_field 
         if (r < 0)
                 return r;
         return log_fields((const struct app *)ctx, (const struct exchange *)req, level, fields, n);
+}
+
+int appsrv_may_log(const char *name)
+{
+        return in_schema(name) || record_name_valid(name, strlen(name));
+}
+
+int appsrv_print(appsrv_ctx *ctx, appsrv_req *req, int stream, const char *text, size_t len)
+{
+        const struct app *app = (const struct app *)ctx;
+        const struct exchange *exchange = (const struct exchange *)req;
+        struct record record;
+
+        if (stream != OUTPUT_STDOUT + 1 && stream != OUTPUT_STDERR + 1)
+                return -EINVAL;
+        output_record(&record, &app->host->subject, (unsigned)stream - 1, app_name(app), -1);
+        if (exchange && exchange->request->id[0])
+                record_string(&record, "REQUEST_ID", exchange->request->id);
+        record_bytes(&record, "MESSAGE", text, len);
+        return log_commit(app->host->log, &record);
 }
 
 /* MESSAGE, and the place in the source when there is one. */

@@ -163,12 +163,14 @@ static const char *failure_text(int result)
         return text ? text : "unknown error";
 }
 
-static void record_failure(const struct exchange *exchange, const char *what)
+static void record_failure(const struct exchange *exchange, int result, const char *what)
 {
         enum { PRIORITY_ERROR = 3 };
         const struct app *app = exchange->app;
         struct record record;
 
+        if (result == -ECANCELED)
+                return;
         app_record(&record, app, exchange, PRIORITY_ERROR);
         record_format(&record, "MESSAGE", "handler failed: %s", what);
         (void)log_commit(app->host->log, &record); /* dropped means counted */
@@ -182,9 +184,9 @@ static void end_stream(struct exchange *exchange, int result)
 
         /* Nobody is there any more who could be told that it failed: that is not its failure. */
         if (result < 0 && result != -EPIPE)
-                record_failure(exchange, failure_text(result));
+                record_failure(exchange, result, failure_text(result));
         else if (short_of && result >= 0)
-                record_failure(exchange, "it wrote less than it had announced");
+                record_failure(exchange, result, "it wrote less than it had announced");
         stream_end(exchange->stream, result < 0 || short_of ? -EIO : 0);
 }
 
@@ -199,7 +201,7 @@ void app_handle(struct exchange *exchange)
         } else if (r < 0 || exchange->response->status == 0) {
                 /* The client learns no more than that it failed; the record names the request. */
                 if (!client_left)
-                        record_failure(exchange, failure_text(r));
+                        record_failure(exchange, r, failure_text(r));
                 response_error(exchange->response, exchange->arena, 500, NULL);
         }
 }

@@ -111,18 +111,22 @@ static void note_tail(struct output_memory *memory, const char *text, size_t siz
         atomic_store(&memory->printed, printed + size + 1);
 }
 
-static void fill_record(struct record *record, const struct output *output, unsigned stream,
-                        const struct lines_block *block)
+void output_record(struct record *record, const struct record_subject *subject, unsigned stream,
+                   const char *app, int priority)
 {
         static const char *const names[OUTPUT_STREAMS] = {"stdout", "stderr"};
         static const int priorities[OUTPUT_STREAMS] = {INFO, NOTICE};
-        const char *app = output->memory->app;
 
-        record_init(record, RECORD_OUTPUT,
-                    block->priority >= 0 ? block->priority : priorities[stream]);
-        record_subject(record, &output->subject);
+        record_init(record, RECORD_OUTPUT, priority >= 0 ? priority : priorities[stream]);
+        record_subject(record, subject);
         record_string(record, "STREAM", names[stream]);
         record_string(record, "APP", app[0] ? app : NULL);
+}
+
+static void fill_record(struct record *record, const struct output *output, unsigned stream,
+                        const struct lines_block *block)
+{
+        output_record(record, &output->subject, stream, output->memory->app, block->priority);
         if (block->cut)
                 record_string(record, "CUT", "1");
         record_bytes(record, "MESSAGE", block->text, block->size);

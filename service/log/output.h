@@ -30,6 +30,14 @@ struct output {
 
 size_t output_memory_size(void);
 
+/**
+ * output_record() - begin a record of what was printed; MESSAGE is missing
+ * @app:      "": of several, nobody knows
+ * @priority: -1: the usual one of the stream
+ */
+void output_record(struct record *record, const struct record_subject *subject, unsigned stream,
+                   const char *app, int priority);
+
 /** output_begin() - the records say that they are of @app (NULL: of several, nobody knows). */
 void output_begin(struct output *output, const char *app);
 

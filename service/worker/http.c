@@ -155,7 +155,8 @@ static bool add_headers(struct MHD_Response *mhd, const struct transaction *tran
                         return false;
         if (close && MHD_add_response_header(mhd, "Connection", "close") != MHD_YES)
                 return false;
-        return MHD_add_response_header(mhd, "X-Request-ID", transaction->request.id) == MHD_YES;
+        return MHD_add_response_header(mhd, "Server", "appsrv") == MHD_YES &&
+               MHD_add_response_header(mhd, "X-Request-ID", transaction->request.id) == MHD_YES;
 }
 
 /* Below 1.0 the framing of a chunked body cannot be checked from outside, so nothing behind it is

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One interpreter for all applications of a process: extension modules that keep state in globals
+ * (numpy, lxml) work in the first one only.
+ *
+ * It is never finalised. Py_FinalizeEx() takes the state of daemon threads and extension modules
+ * away from under them, and the process ends anyway.
+ */
+#include "wsgi/interpreter.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "wsgi/module.h"
+
+struct interpreter {
+        unsigned users;
+        PyInterpreterState *state;
+        char virtualenv[PATH_MAX]; /* "": none */
+};
+
+static struct interpreter interpreter;
+
+/* Kept from request to request: making one costs more than a small request. */
+static _Thread_local PyThreadState *own_state;
+
+/* Extension modules are not linked with libpython (Debian, Fedora): they expect its symbols in the
+ * global scope, and a plug-in is loaded into its own. */
+static int share_symbols(char why[static WHY_MAX])
+{
+        Dl_info info;
+
+        if (dladdr((const void *)Py_IsInitialized, &info) == 0 || !info.dli_fname ||
+            !dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_GLOBAL)) {
+                (void)snprintf(why, WHY_MAX, "the library of Python is not found again");
+                return -ENOENT;
+        }
+        return 0;
+}
+
+/* Where `appsrv` of this server is: beside the plug-in. */
+static int package_folder(char folder[static PATH_MAX])
+{
+        Dl_info info;
+        const char *slash;
+        int n;
+
+        if (dladdr((const void *)package_folder, &info) == 0 || !info.dli_fname)
+                return -ENOENT;
+        slash = strrchr(info.dli_fname, '/');
+        n = snprintf(folder, PATH_MAX, "%.*s/python", slash ? (int)(slash - info.dli_fname) : 1,
+                     slash ? info.dli_fname : ".");
+        return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* As the python of the environment: what is beside it (pyvenv.cfg) says where its packages are. */
+static int find_program(char program[static PATH_MAX], const char *virtualenv,
+                        char why[static WHY_MAX])
+{
+        int n;
+
+        if (!virtualenv) {
+                (void)snprintf(program, PATH_MAX, "%s", WSGI_PYTHON);
+                return 0;
+        }
+        n = snprintf(program, PATH_MAX, "%s/bin/python3", virtualenv);
+        if (n >= PATH_MAX || access(program, X_OK) < 0) {
+                (void)snprintf(why, WHY_MAX, "virtualenv: %.300s has no bin/python3", virtualenv);
+                return -ENOENT;
+        }
+        return 0;
+}
+
+/* UTF-8 mode (PEP 540): a service has no locale, and its files are not ASCII. */
+static PyStatus initialise(const char *program)
+{
+        static char name[] = "appsrv";
+        PyPreConfig before;
+        PyConfig config;
+        PyStatus status;
+
+        PyPreConfig_InitIsolatedConfig(&before);
+        before.utf8_mode = 1;
+#ifdef __SANITIZE_ADDRESS__
+        before.allocator = PYMEM_ALLOCATOR_MALLOC;
+#endif
+        status = Py_PreInitialize(&before);
+        if (PyStatus_Exception(status))
+                return status;
+        PyConfig_InitIsolatedConfig(&config);
+        status = PyConfig_SetBytesString(&config, &config.program_name, program);
+        if (!PyStatus_Exception(status))
+                status = PyConfig_SetBytesString(&config, &config.executable, program);
+        if (!PyStatus_Exception(status))
+                status = PyConfig_SetBytesArgv(&config, 1, (char *const[]){name});
+        if (!PyStatus_Exception(status))
+                status = Py_InitializeFromConfig(&config);
+        PyConfig_Clear(&config);
+        return status;
+}
+
+/* Modules of a virtual environment are compiled for one version. */
+static int check_environment(const char *virtualenv, char why[static WHY_MAX])
+{
+        char folder[PATH_MAX];
+        int n = snprintf(folder, sizeof(folder), "%s/lib/python%d.%d", virtualenv, PY_MAJOR_VERSION,
+                         PY_MINOR_VERSION);
+
+        if (n < PATH_MAX && access(folder, R_OK) == 0)
+                return 0;
+        (void)snprintf(why, WHY_MAX,
+                       "virtualenv: %.300s was not made for Python %d.%d, which this server has",
+                       virtualenv, PY_MAJOR_VERSION, PY_MINOR_VERSION);
+        return -EINVAL;
+}
+
+/* `import appsrv` works in it, and appsrv.start made what applications find. */
+static int prepare(char why[static WHY_MAX])
+{
+        char folder[PATH_MAX];
+        _cleanup_object_ PyObject *started = NULL;
+        _cleanup_object_ PyObject *item = NULL;
+        PyObject *path;
+
+        if (package_folder(folder) < 0)
+                return -ENOENT;
+        path = PySys_GetObject("path"); /* borrowed */
+        item = PyUnicode_DecodeFSDefault(folder);
+        if (path && item && PyList_Append(path, item) == 0)
+                started = PyImport_ImportModule("appsrv.start");
+        if (started)
+                return 0;
+        (void)snprintf(why, WHY_MAX, "the Python package of appsrv cannot be imported from %.300s",
+                       folder);
+        PyErr_Print();
+        return -ENOENT;
+}
+
+static int begin(const char *virtualenv, char why[static WHY_MAX])
+{
+        char program[PATH_MAX];
+        PyStatus status;
+        int r;
+
+        r = find_program(program, virtualenv, why);
+        if (r == 0 && virtualenv)
+                r = check_environment(virtualenv, why);
+        if (r == 0)
+                r = share_symbols(why);
+        if (r < 0)
+                return r;
+        if (PyImport_AppendInittab(MODULE_NAME, module_init) < 0)
+                return -ENOMEM;
+        status = initialise(program);
+        if (PyStatus_Exception(status)) {
+                (void)snprintf(why, WHY_MAX, "Python does not start: %s",
+                               status.err_msg ? status.err_msg : "unknown error");
+                return -ENOEXEC;
+        }
+        interpreter.state = PyInterpreterState_Get();
+        own_state = PyThreadState_Get();
+        (void)snprintf(interpreter.virtualenv, PATH_MAX, "%s", virtualenv ? virtualenv : "");
+        r = prepare(why);
+        if (r < 0)
+                interpreter_leave();
+        return r;
+}
+
+int interpreter_use(const char *virtualenv, char why[static WHY_MAX])
+{
+        int r;
+
+        if (!interpreter.state) {
+                r = begin(virtualenv, why);
+                interpreter.users += r == 0;
+                return r;
+        }
+        if (strcmp(virtualenv ? virtualenv : "", interpreter.virtualenv) != 0) {
+                (void)snprintf(why, WHY_MAX,
+                               "virtualenv: the applications of one service share one Python, and "
+                               "another one uses '%.200s'",
+                               interpreter.virtualenv);
+                return -EINVAL;
+        }
+        r = interpreter_enter();
+        interpreter.users += r == 0;
+        return r;
+}
+
+static void end_application(void)
+{
+        _cleanup_object_ PyObject *start = PyImport_ImportModule("appsrv.start");
+        _cleanup_object_ PyObject *done = start ? PyObject_CallMethod(start, "end", NULL) : NULL;
+
+        if (!done)
+                PyErr_Print();
+}
+
+void interpreter_release(void)
+{
+        if (--interpreter.users > 0 || interpreter_enter() < 0)
+                return;
+        end_application();
+        interpreter_leave();
+}
+
+int interpreter_enter(void)
+{
+        if (!own_state)
+                own_state = PyThreadState_New(interpreter.state);
+        if (!own_state)
+                return -ENOMEM;
+        PyEval_RestoreThread(own_state);
+        return 0;
+}
+
+void interpreter_leave(void)
+{
+        (void)PyEval_SaveThread();
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The built-in module _appsrv: what the Python package appsrv is made with. */
+#include "wsgi/module.h"
+
+#include "wsgi/current.h"
+#include "wsgi/environ.h"
+#include "wsgi/file_wrapper.h"
+#include "wsgi/input.h"
+#include "wsgi/journal.h"
+#include "wsgi/print.h"
+#include "wsgi/response.h"
+
+static PyObject *forked(PyObject *module, PyObject *nothing)
+{
+        (void)module;
+        (void)nothing;
+        current_fork();
+        Py_RETURN_NONE;
+}
+
+/* Levels are those of logging: 10 is DEBUG. */
+static PyObject *enabled(PyObject *module, PyObject *level)
+{
+        struct current here = current_here();
+        long number = PyLong_AsLong(level);
+
+        (void)module;
+        if (number == -1 && PyErr_Occurred())
+                return NULL;
+        return PyBool_FromLong(here.ctx && appsrv_log_enabled(here.ctx, journal_level(number)));
+}
+
+static PyMethodDef methods[] = {
+        {"commit", (PyCFunction)(void (*)(void))journal_commit, METH_FASTCALL,
+         "commit(record, text): one logging.LogRecord as one record of the journal."},
+        {"print", (PyCFunction)(void (*)(void))print_write, METH_FASTCALL,
+         "print(stream, text): text for standard output (1) or error (2)."},
+        {"flush", print_flush, METH_O, "flush(stream): what was printed becomes a record."},
+        {"enabled", enabled, METH_O, "enabled(level): whether the server keeps such records."},
+        {"forked", forked, METH_NOARGS, "For os.register_at_fork(after_in_child=...)."},
+        {0},
+};
+
+static struct PyModuleDef definition = {
+        PyModuleDef_HEAD_INIT,
+        .m_name = MODULE_NAME,
+        .m_doc = "What the package appsrv is made with; not for applications.",
+        .m_size = -1,
+        .m_methods = methods,
+};
+
+static int make_types(void)
+{
+        PyTypeObject *const types[] = {&input_type, &file_wrapper_type, &response_type};
+
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+                if (PyType_Ready(types[i]) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+PyObject *module_init(void)
+{
+        PyObject *module;
+
+        if (make_types() < 0 || current_init() < 0 || environ_init() < 0 ||
+            file_wrapper_init() < 0 || journal_init() < 0 || print_init() < 0 ||
+            response_init() < 0)
+                return NULL;
+        module = PyModule_Create(&definition);
+        if (module && PyModule_AddObjectRef(module, "request_id", current_variable()) < 0)
+                Py_CLEAR(module);
+        return module;
+}

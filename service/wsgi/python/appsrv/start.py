@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the server does in Python before it imports the application, and when it ends."""
+import atexit
+import faulthandler
+import io
+import logging
+import os
+import sys
+import threading
+import warnings
+
+import _appsrv
+
+from appsrv.logging import JournalHandler, commit, exception
+
+STDERR = 2
+
+
+class Stream(io.TextIOBase):
+    """sys.stdout or sys.stderr: whole lines are records, of the request that they were printed for."""
+
+    def __init__(self, number, name):
+        self._number = number
+        self.name = name
+        self.mode = "w"
+        self.buffer = open(number, "wb", buffering=0, closefd=False)  # pylint: disable=consider-using-with
+
+    @property
+    def encoding(self):
+        """UTF-8."""
+        return "utf-8"
+
+    @property
+    def errors(self):
+        """What cannot be encoded is escaped."""
+        return "backslashreplace"
+
+    def writable(self):
+        """True."""
+        return True
+
+    def isatty(self):
+        """False."""
+        return False
+
+    def fileno(self):
+        """Of the pipe to the server."""
+        return self._number
+
+    def write(self, text):
+        """A record for the lines that it completes."""
+        return _appsrv.print(self._number, text)
+
+    def writelines(self, lines):
+        """The same for each."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self):
+        """What was written becomes a record."""
+        _appsrv.flush(self._number)
+
+    def close(self):
+        """Nothing: it is the server's (PEP 3333)."""
+
+    def reconfigure(self, **_):
+        """Nothing."""
+
+
+_emit = logging.StreamHandler.emit
+_basic_config = logging.basicConfig
+
+
+def _emit_once(self, record):
+    """A handler that writes to the streams of the server writes to the journal, where each record stands once."""
+    if type(self.stream) is not Stream:  # pylint: disable=unidiomatic-typecheck
+        _emit(self, record)
+        return
+    try:
+        commit(record, self.formatter)
+    except RecursionError:
+        raise
+    except Exception:  # pylint: disable=broad-exception-caught
+        self.handleError(record)
+
+
+def _configure(**options):
+    """logging.basicConfig() does nothing when the root logger has a handler; ours is none of the application's."""
+    root = logging.getLogger()
+    ours = [handler for handler in root.handlers if isinstance(handler, JournalHandler)]
+    for handler in ours:
+        root.removeHandler(handler)
+    try:
+        _basic_config(**options)
+    finally:
+        for handler in ours:
+            root.addHandler(handler)
+
+
+def _on_exception(kind, error, traceback):
+    if error is None:
+        error = kind()
+    exception("Exception that nobody caught", error.with_traceback(traceback), "appsrv.python")
+
+
+def _on_thread_exception(arguments):
+    if arguments.exc_type is SystemExit:
+        return
+    name = arguments.thread.name if arguments.thread is not None else "?"
+    exception(f"Exception in thread {name}", arguments.exc_value, "appsrv.python")
+
+
+def _on_unraisable(arguments):
+    what = arguments.err_msg or "Exception ignored in"
+    exception(f"{what}: {arguments.object!r}", arguments.exc_value, "appsrv.python", logging.WARNING)
+
+
+def _on_warning(message, category, filename, lineno, file=None, line=None):
+    if file is not None:
+        file.write(warnings.formatwarning(message, category, filename, lineno, line))
+        return
+    record = logging.LogRecord("py.warnings", logging.WARNING, filename, lineno, f"{category.__name__}: {message}", None, None)
+    commit(record)
+
+
+def _log():
+    root = logging.getLogger()
+    root.addHandler(JournalHandler())
+    root.setLevel(logging.DEBUG if _appsrv.enabled(logging.DEBUG) else logging.INFO)
+    logging.StreamHandler.emit = _emit_once
+    logging.basicConfig = _configure
+
+
+def _hook():
+    sys.excepthook = _on_exception
+    threading.excepthook = _on_thread_exception
+    sys.unraisablehook = _on_unraisable
+    warnings.showwarning = _on_warning
+    os.register_at_fork(after_in_child=_appsrv.forked)
+    faulthandler.enable(STDERR, all_threads=True)  # what a crash leaves behind, in the worker's last output
+
+
+def _start():
+    sys.stdout, sys.stderr = Stream(1, "<stdout>"), Stream(STDERR, "<stderr>")
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    _log()
+    _hook()
+
+
+def end():
+    """What the end of a script does: waits for threads that are no daemons, runs what was registered with atexit."""
+    threading._shutdown()  # pylint: disable=protected-access
+    atexit._run_exitfuncs()  # pylint: disable=protected-access
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+_start()

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Everything that a Python application may say, and how."""
+import contextvars
+import logging
+import logging.config
+import logging.handlers
+import os
+import queue
+import subprocess
+import sys
+import threading
+import traceback
+import warnings
+
+import appsrv
+
+logger = logging.getLogger("shop.orders")
+ROUTES = {}
+
+
+def route(function):
+    ROUTES["/" + function.__name__] = function
+    return function
+
+
+@route
+def levels():
+    for level in (10, 20, 25, 30, 40, 50, 60):
+        logger.log(level, "level %d", level)
+
+
+@route
+def fields():
+    class Odd:
+        def __str__(self):
+            raise ValueError("no text")
+    logger.info("with fields", extra={"user": 7, "Order-Id": "o1", "PRIORITY": "0", "worker_pid": 1, "app": "x", "request_id": "forged",
+                                      "9lives": "cat", "nothing": None, "raw": b"\x00\xff", "text": "two\nlines", "odd": Odd(),
+                                      "lone": "\udc80", "\u00fcber": 1, "message_id": "bad", "x" * 100: 1, "long": "y" * 40000})
+
+
+@route
+def many_fields():
+    logger.info("many fields", extra={f"field{number}": number for number in range(100)})
+
+
+@route
+def trace():
+    try:
+        {}["key"]
+    except KeyError:
+        logger.exception("it broke\nin two lines")
+
+
+@route
+def bad_call():
+    logger.info("number %d and %s", "x")
+
+
+@route
+def stack():
+    logger.info("with a stack", stack_info=True)
+
+
+@route
+def prints():
+    print("printed")
+    print("two", "words", file=sys.stderr)
+    print("first\nsecond")
+    print("no end", end="")
+    print()
+    try:
+        {}["key"]
+    except KeyError:
+        traceback.print_exc()
+    sys.stdout.write("left over")
+    os.write(1, b"straight to the descriptor\n")
+    sys.stdout.buffer.write(b"as bytes\n")
+    subprocess.run(["/bin/echo", "of a child"], check=True)
+
+
+@route
+def warned():
+    warnings.warn("take care", DeprecationWarning)
+    warnings.warn("take more care")
+
+
+@route
+def threads():
+    def work():
+        logger.info("in a thread, %s", appsrv.request_id())
+    for target in (contextvars.copy_context().run, None):
+        thread = threading.Thread(target=target or work, args=(work,) if target else ())
+        thread.start()
+        thread.join()
+    thread = threading.Thread(target=lambda: [][1], name="doomed")
+    thread.start()
+    thread.join()
+
+
+@route
+def request():
+    logger.info("id is %s", appsrv.request_id())
+
+
+@route
+def unraisable():
+    class Bad:
+        def __del__(self):
+            raise ValueError("in __del__")
+    Bad()
+
+
+@route
+def forks():
+    pid = os.fork()
+    if pid == 0:
+        logger.info("in the child")
+        print("printed by the child")
+        return
+    os.waitpid(pid, 0)
+    logger.info("in the parent")
+
+
+@route
+def queued():
+    records = queue.SimpleQueue()
+    listener = logging.handlers.QueueListener(records, logging.StreamHandler())
+    other = logging.getLogger("queued")
+    other.addHandler(logging.handlers.QueueHandler(records))
+    listener.start()
+    other.warning("through a queue")
+    listener.stop()
+
+
+@route
+def long():
+    logger.info("z" * 200000)
+
+
+def app(environ, start_response):
+    ROUTES[environ["PATH_INFO"]]()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"ok\n"]
+
+
+# -- configurations ------------------------------------------------------------------------------
+
+def configured_by_dict():
+    logging.config.dictConfig({
+        "version": 1, "disable_existing_loggers": False,
+        "formatters": {"own": {"format": "OWN %(levelname)s %(message)s"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "own"},
+                     "journal": {"class": "appsrv.logging.JournalHandler"}},
+        "loggers": {"django": {"handlers": ["journal", "console"], "level": "INFO"}},
+        "root": {"handlers": ["console"], "level": "DEBUG"}})
+    return saying("shop.orders", "django.request")
+
+
+def configured_by_basic():
+    logging.basicConfig(level=logging.DEBUG, format="BASIC %(message)s")
+    return saying("shop.orders")
+
+
+def configured_by_file(name=os.environ.get("LOGS_FILE", "/dev/null")):
+    logging.basicConfig(filename=name, level=logging.DEBUG, format="FILE %(message)s")
+    return saying("shop.orders")
+
+
+def configured_by_handler():
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("HANDLER %(message)s"))
+    logging.getLogger("shop.orders").addHandler(handler)
+    return saying("shop.orders")
+
+
+def saying(*names):
+    def application(environ, start_response):
+        for name in names:
+            logging.getLogger(name).debug("debugging of %s", name)
+            logging.getLogger(name).warning("warning of %s", name)
+        return app({"PATH_INFO": "/request"}, start_response)
+    return application
+
+
+def flask():
+    import flask as framework
+    made = framework.Flask("shop")
+
+    @made.route("/")
+    def index():  # pylint: disable=unused-variable
+        made.logger.warning("of the Flask application")
+        return "ok"
+
+    @made.route("/fails")
+    def fails():  # pylint: disable=unused-variable
+        raise ValueError("in a view")
+    return made
