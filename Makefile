@@ -245,7 +245,8 @@ run-fuzz_%: fuzzers
 # -- shipping -------------------------------------------------------------------------------------------
 install: all                            ## into $(DESTDIR)$(prefix)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(bindir)/appsrv
-	install -D -m 0755 $(B)/welcome.so $(DESTDIR)$(plugindir)/welcome.so
+	install -D -m 0755 -t $(DESTDIR)$(plugindir) $(B)/welcome.so $(filter %.so,$(PLUGINS))
+	$(if $(PLUGINS),install -D -m 0644 -t $(DESTDIR)$(plugindir)/python/appsrv $(filter %.py,$(PLUGINS)))
 	install -D -m 0644 -t $(DESTDIR)$(includedir)/appsrv include/appsrv/*.h
 	install -D -m 0644 $(B)/appsrv.pc $(DESTDIR)$(pkgconfigdir)/appsrv.pc
 	install -D -m 0644 $(B)/appsrv.ini $(DESTDIR)$(sysconfdir)/appsrv/appsrv.ini

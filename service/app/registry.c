@@ -216,38 +216,64 @@ static char name_byte(char byte)
         return '-';
 }
 
+static void make_name(char name[static APP_NAME_MAX + 1], const char *text, const char *end)
+{
+        size_t size = 0;
+
+        while (text < end && size < APP_NAME_MAX)
+                name[size++] = name_byte(*text++);
+        name[size] = '\0';
+}
+
 /* A name for the section of a file: the file's without its folder and ".so". */
 static void name_of_file(char name[static APP_NAME_MAX + 1], const char *file)
 {
         const char *slash = strrchr(file, '/');
         const char *base = slash ? slash + 1 : file;
         const char *end = base + strlen(base);
-        size_t size = 0;
 
         if (end - base > 3 && strcmp(end - 3, ".so") == 0)
                 end -= 3;
-        while (base < end && size < APP_NAME_MAX)
-                name[size++] = name_byte(*base++);
-        name[size] = '\0';
+        make_name(name, base, end);
+}
+
+/* "pkg.mod:app", as of Gunicorn: no file has such a name. */
+static int app_of_module(struct config *config, const char *target, const char *colon,
+                         struct problems *problems)
+{
+        static const char kind[] = "wsgi";
+        char name[APP_NAME_MAX + 1];
+
+        if (!plugin_there(kind))
+                return problems_add(problems, NULL,
+                                    "%s: applications in Python need the plug-in '%s', which is "
+                                    "not installed",
+                                    target, kind);
+        make_name(name, target, colon);
+        return config_add_app(config, name, kind, "/", "module", target);
 }
 
 int app_of_target(struct config *config, const char *target, struct problems *problems)
 {
         _cleanup_free_ char *file = realpath(target, NULL);
+        int error = errno;
+        const char *colon = strchr(target, ':');
         char name[APP_NAME_MAX + 1];
         struct stat status;
 
-        if (!file && errno == ENOMEM)
+        if (!file && error == ENOMEM)
                 return -ENOMEM;
+        if (!file && colon && colon > target && !strchr(target, '/'))
+                return app_of_module(config, target, colon, problems);
         if (!file)
                 return problems_add(problems, NULL,
                                     "%s: %s; expected the file of a native application, such as "
-                                    "./hello.so",
-                                    target, strerrordesc_np(errno));
+                                    "./hello.so, or MODULE:NAME in Python",
+                                    target, strerrordesc_np(error));
         if (stat(file, &status) < 0 || !S_ISREG(status.st_mode))
                 return problems_add(problems, NULL,
                                     "%s: not a file; expected that of a native application, such "
-                                    "as ./hello.so",
+                                    "as ./hello.so, or MODULE:NAME in Python",
                                     target);
 
         name_of_file(name, file);

@@ -2,6 +2,7 @@
 """PEP 3333, point by point: what an application is given, what it may give, and what happens when it gives something else."""
 import json
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -364,13 +365,14 @@ def test_kinds_of_callables(start, target):
 
 @pytest.mark.parametrize("target, told", [("pep:missing", "AttributeError: module 'pep' has no attribute 'missing'"),
                                           ("missing:app", "ModuleNotFoundError: No module named 'missing'"),
+                                          ("broken:app", "RuntimeError: while it is imported"),
                                           ("pep:closed", "TypeError: module: pep:closed is no callable, but a 'list'"),
                                           ("pep:", "ValueError: module: 'MODULE:NAME'")])
 def test_what_cannot_be_loaded_is_told(build, tmp_path, target, told):
     from test_plugins import check  # pylint: disable=import-outside-toplevel
     code, output = check(build, tmp_path, application("one", target))
     assert code == 78 and f"[app one] {told}" in output
-    assert target != "missing:app" or "Traceback (most recent call last):" in output
+    assert target != "broken:app" or "Traceback (most recent call last):" in output
 
 
 def test_threads_serve_at_the_same_time(pep):
@@ -382,3 +384,12 @@ def test_threads_serve_at_the_same_time(pep):
     assert time.monotonic() - began < 0.9
     for connection in connections:
         connection.socket.close()
+
+
+def test_target_of_the_command_line_may_be_a_module(build, tmp_path):
+    shutil.copy(APPS / "pep.py", tmp_path)
+    server = Serving(build, tmp_path)
+    server.command = [str(build.program), "serve", "pep:environ", "--listen", "{}:{}".format(*server.address), "--log", "console"]
+    with server:
+        assert environ_of(server, "/a?b")["PATH_INFO"] == "/a"
+        assert "APP=pep" in server.wait_for_line("GET /a?b", "OUTCOME=ok")

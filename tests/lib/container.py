@@ -47,10 +47,11 @@ PRESETS = {
 
 
 class Container:
-    """One booted container; a context manager. `suite` is a Debian code name out of roots.SUITES."""
+    """One booted container; a context manager. `suite` is a Debian code name out of roots.SUITES, `kind` one of its roots."""
 
-    def __init__(self, suite, files=()):
+    def __init__(self, suite, files=(), kind="run"):
         self.suite = suite
+        self.kind = kind
         self.files = {**PRESETS, **dict(files)}
         self.leader = None
         self._cleanup = contextlib.ExitStack()
@@ -58,7 +59,7 @@ class Container:
     # -- life ---------------------------------------------------------------
 
     def __enter__(self):
-        lower = roots.root(self.suite, "run")
+        lower = roots.root(self.suite, self.kind)
         with self._cleanup:
             self._start(lower)
             self._cleanup = self._cleanup.pop_all()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Debian root directories for containers, made by mmdebstrap from this machine's own package mirror and kept.
 
-Two per suite: `run`, a small system with systemd that appsrv is installed into, and `build`, with a compiler and the
-libraries of that suite. They are never written to after they were made: users mount an overlay above.
+Three per suite: `run`, a small system with systemd that appsrv is installed into, `python`, the same with Python, and
+`build`, with a compiler and the libraries of that suite. They are never written to after they were made: users mount an overlay above.
 """
 import contextlib
 import fcntl
@@ -20,10 +20,14 @@ SUITES = ("bookworm", "trixie")
 # purpose (no kill, no curl, no Python): a unit that needs such a thing fails here and not on a user's machine.
 RUN = ["systemd", "systemd-sysv", "dbus", "libinih1", "libsystemd0", "rpm"]
 BUILD = ["build-essential", "debhelper", "libgnutls28-dev", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev",
-         "openssl", "pkgconf", "python3-pytest", "rpm"]
+         "openssl", "pkgconf", "python3-dev", "python3-flask", "python3-pytest", "rpm"]
+# what appsrv-wsgi depends on, and applications
+PYTHON = ["python3", "python3-flask"]
 PACKAGES = {
     ("bookworm", "run"): RUN + ["libmicrohttpd12"],
     ("trixie", "run"): RUN + ["libmicrohttpd12t64"],
+    ("bookworm", "python"): RUN + PYTHON + ["libmicrohttpd12", "libpython3.11"],
+    ("trixie", "python"): RUN + PYTHON + ["libmicrohttpd12t64", "libpython3.13"],
     ("bookworm", "build"): BUILD,
     ("trixie", "build"): BUILD,
 }

@@ -32,12 +32,12 @@ def names(folder, pattern):
 def test_deb_packages_satisfy_lintian():
     need("dpkg-buildpackage", "dh", "lintian")
     make("deb")
-    assert {"appsrv", "libappsrv-dev"} <= names("deb", "*.deb")
+    assert {"appsrv", "appsrv-wsgi", "libappsrv-dev"} <= names("deb", "*.deb")
 
 
 def test_rpm_packages_satisfy_rpmlint():
     need("rpmbuild", "rpmlint")
     make("rpm")
     built = [path.name for path in (TOP / "build" / "rpm").glob("*.rpm")]
-    assert any(name.startswith("appsrv-devel-") for name in built), built
+    assert all(any(name.startswith(f"appsrv-{part}-") for name in built) for part in ("devel", "wsgi")), built
     assert any(name.startswith("appsrv-") and not name.startswith("appsrv-de") for name in built), built
