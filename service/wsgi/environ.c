@@ -228,45 +228,45 @@ PyObject *environ_template(const appsrv_ctx *ctx)
 
 /* What the callback of the headers needs. */
 struct headers {
-        PyObject *environ;
+        PyObject *variables;
         bool chunked;
 };
 
-static int put(PyObject *environ, enum key key, PyObject *value)
+static int put(PyObject *variables, enum key key, PyObject *value)
 {
         int r;
 
         if (!value)
                 return -1;
-        r = PyDict_SetItem(environ, keys[key], value);
+        r = PyDict_SetItem(variables, keys[key], value);
         Py_DECREF(value);
         return r;
 }
 
-static int put_text(PyObject *environ, enum key key, const char *text, size_t size)
+static int put_text(PyObject *variables, enum key key, const char *text, size_t size)
 {
-        return put(environ, key, PyUnicode_DecodeLatin1(text, (Py_ssize_t)size, NULL));
+        return put(variables, key, PyUnicode_DecodeLatin1(text, (Py_ssize_t)size, NULL));
 }
 
 /* Of several with one name the values stand behind each other (RFC 9110, 5.3; RFC 6265, 5.4). */
-static int join(PyObject *environ, PyObject *key, PyObject *before, PyObject *value)
+static int join(PyObject *variables, PyObject *key, PyObject *before, PyObject *value)
 {
         const char *between = key == keys[KEY_HTTP_COOKIE] ? "; " : ", ";
         _cleanup_object_ PyObject *both = PyUnicode_FromFormat("%U%s%U", before, between, value);
 
-        return both ? PyDict_SetItem(environ, key, both) : -1;
+        return both ? PyDict_SetItem(variables, key, both) : -1;
 }
 
-static int put_header(PyObject *environ, PyObject *key, PyObject *value)
+static int put_header(PyObject *variables, PyObject *key, PyObject *value)
 {
         PyObject *before;
 
         if (!key || !value)
                 return -1;
-        before = PyDict_GetItemWithError(environ, key); /* borrowed */
+        before = PyDict_GetItemWithError(variables, key); /* borrowed */
         if (before)
-                return join(environ, key, before, value);
-        return PyErr_Occurred() ? -1 : PyDict_SetItem(environ, key, value);
+                return join(variables, key, before, value);
+        return PyErr_Occurred() ? -1 : PyDict_SetItem(variables, key, value);
 }
 
 static bool is(const char *name, size_t size, const char *other, size_t other_size)
@@ -298,13 +298,13 @@ static int on_header(void *data, const char *name, size_t name_size, const char 
         text = PyUnicode_DecodeLatin1(value, (Py_ssize_t)value_size, NULL);
         /* Lengths that are repeated are equal, or the request would not be here. */
         if (key == keys[KEY_CONTENT_LENGTH])
-                return text ? PyDict_SetItem(headers->environ, key, text) : -1;
-        return put_header(headers->environ, key, text);
+                return text ? PyDict_SetItem(headers->variables, key, text) : -1;
+        return put_header(headers->variables, key, text);
 }
 
-static int put_headers(PyObject *environ, appsrv_req *req)
+static int put_headers(PyObject *variables, appsrv_req *req)
 {
-        struct headers headers = {.environ = environ};
+        struct headers headers = {.variables = variables};
         size_t size;
 
         if (appsrv_headers(req, on_header, &headers) != 0)
@@ -312,7 +312,7 @@ static int put_headers(PyObject *environ, appsrv_req *req)
         if (!headers.chunked)
                 return 0;
         (void)appsrv_body(req, &size);
-        return put(environ, KEY_CONTENT_LENGTH, PyUnicode_FromFormat("%zu", size));
+        return put(variables, KEY_CONTENT_LENGTH, PyUnicode_FromFormat("%zu", size));
 }
 
 /* "/shop" was requested, not "/shop/": nothing is left for the application. */
@@ -326,7 +326,7 @@ static bool is_bare_mount(appsrv_req *req, size_t prefix_size)
                !memchr(target, '%', prefix_size);
 }
 
-static int put_target(PyObject *environ, appsrv_req *req)
+static int put_target(PyObject *variables, appsrv_req *req)
 {
         size_t prefix_size, path_size, query_size, target_size;
         const char *prefix = appsrv_prefix(req, &prefix_size);
@@ -337,15 +337,15 @@ static int put_target(PyObject *environ, appsrv_req *req)
 
         if (path_size == 1 && is_bare_mount(req, prefix_size))
                 path_size = 0;
-        if (!raw || PyDict_SetItem(environ, keys[KEY_RAW_URI], raw) < 0) {
+        if (!raw || PyDict_SetItem(variables, keys[KEY_RAW_URI], raw) < 0) {
                 Py_XDECREF(raw);
                 return -1;
         }
-        if (put(environ, KEY_REQUEST_URI, raw) < 0 ||
-            put_text(environ, KEY_SCRIPT_NAME, prefix, prefix_size) < 0 ||
-            put_text(environ, KEY_PATH_INFO, path, path_size) < 0)
+        if (put(variables, KEY_REQUEST_URI, raw) < 0 ||
+            put_text(variables, KEY_SCRIPT_NAME, prefix, prefix_size) < 0 ||
+            put_text(variables, KEY_PATH_INFO, path, path_size) < 0)
                 return -1;
-        return put_text(environ, KEY_QUERY_STRING, query, query_size);
+        return put_text(variables, KEY_QUERY_STRING, query, query_size);
 }
 
 /* The colon of a port is not one of those in "[2001:db8::1]". */
@@ -357,7 +357,7 @@ static const char *port_of(const char *host)
 }
 
 /* They are never empty, even of a request without Host on a unix socket. */
-static int put_server(PyObject *environ, appsrv_req *req, bool encrypted)
+static int put_server(PyObject *variables, appsrv_req *req, bool encrypted)
 {
         const char *host = appsrv_info(req, "host");
         const char *colon = host ? port_of(host) : NULL;
@@ -370,49 +370,50 @@ static int put_server(PyObject *environ, appsrv_req *req, bool encrypted)
                 host = "localhost";
                 size = strlen(host);
         }
-        if (put_text(environ, KEY_SERVER_NAME, host, size) < 0)
+        if (put_text(variables, KEY_SERVER_NAME, host, size) < 0)
                 return -1;
-        return put_text(environ, KEY_SERVER_PORT, port, strlen(port));
+        return put_text(variables, KEY_SERVER_PORT, port, strlen(port));
 }
 
-static int put_scheme(PyObject *environ, bool encrypted)
+static int put_scheme(PyObject *variables, bool encrypted)
 {
-        if (PyDict_SetItem(environ, keys[KEY_url_scheme], encrypted ? https : http) < 0)
+        if (PyDict_SetItem(variables, keys[KEY_url_scheme], encrypted ? https : http) < 0)
                 return -1;
-        return encrypted ? PyDict_SetItem(environ, keys[KEY_HTTPS], on) : 0;
+        return encrypted ? PyDict_SetItem(variables, keys[KEY_HTTPS], on) : 0;
 }
 
 /* Of a unix socket there is no address, and no text is one. */
-static int put_peer(PyObject *environ, appsrv_req *req)
+static int put_peer(PyObject *variables, appsrv_req *req)
 {
         const char *peer = appsrv_info(req, "peer");
 
         if (!peer || strcmp(peer, "unix") == 0)
                 return 0;
-        return put_text(environ, KEY_REMOTE_ADDR, peer, strlen(peer));
+        return put_text(variables, KEY_REMOTE_ADDR, peer, strlen(peer));
 }
 
-static int fill(PyObject *environ, appsrv_req *req, PyObject *input, PyObject *id)
+static int fill(PyObject *variables, appsrv_req *req, PyObject *input, PyObject *id)
 {
         const char *method = appsrv_method(req);
         const char *version = appsrv_info(req, "version");
         const char *scheme = appsrv_info(req, "scheme");
         bool encrypted = scheme && strcmp(scheme, "https") == 0;
 
-        if (put_text(environ, KEY_REQUEST_METHOD, method, strlen(method)) < 0 ||
-            put_text(environ, KEY_SERVER_PROTOCOL, version, strlen(version)) < 0 ||
-            put_target(environ, req) < 0 || put_server(environ, req, encrypted) < 0 ||
-            put_scheme(environ, encrypted) < 0 || put_peer(environ, req) < 0 ||
-            put_headers(environ, req) < 0 || PyDict_SetItem(environ, keys[KEY_input], input) < 0)
+        if (put_text(variables, KEY_REQUEST_METHOD, method, strlen(method)) < 0 ||
+            put_text(variables, KEY_SERVER_PROTOCOL, version, strlen(version)) < 0 ||
+            put_target(variables, req) < 0 || put_server(variables, req, encrypted) < 0 ||
+            put_scheme(variables, encrypted) < 0 || put_peer(variables, req) < 0 ||
+            put_headers(variables, req) < 0 ||
+            PyDict_SetItem(variables, keys[KEY_input], input) < 0)
                 return -1;
-        return PyDict_SetItem(environ, keys[KEY_request_id], id);
+        return PyDict_SetItem(variables, keys[KEY_request_id], id);
 }
 
 PyObject *environ_new(PyObject *template, appsrv_req *req, PyObject *input, PyObject *id)
 {
-        PyObject *environ = PyDict_Copy(template);
+        PyObject *variables = PyDict_Copy(template);
 
-        if (environ && fill(environ, req, input, id) < 0)
-                Py_CLEAR(environ);
-        return environ;
+        if (variables && fill(variables, req, input, id) < 0)
+                Py_CLEAR(variables);
+        return variables;
 }

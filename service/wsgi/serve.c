@@ -32,9 +32,10 @@ static int fail(appsrv_req *req)
         return -ECANCELED;
 }
 
-static int call(const struct application *application, PyObject *environ, struct response *response)
+static int call(const struct application *application, PyObject *variables,
+                struct response *response)
 {
-        PyObject *const args[] = {environ, (PyObject *)response};
+        PyObject *const args[] = {variables, (PyObject *)response};
         _cleanup_object_ PyObject *result =
                 PyObject_Vectorcall(application->callable, args, 2, NULL);
 
@@ -44,14 +45,14 @@ static int call(const struct application *application, PyObject *environ, struct
 static int serve_with(const struct application *application, appsrv_req *req, PyObject *id)
 {
         _cleanup_object_ PyObject *input = input_new(req);
-        _cleanup_object_ PyObject *environ =
+        _cleanup_object_ PyObject *variables =
                 input ? environ_new(application->environ, req, input, id) : NULL;
-        struct response *response = environ ? response_new(req) : NULL;
+        struct response *response = variables ? response_new(req) : NULL;
         int r;
 
         if (!response)
                 return fail(req);
-        r = call(application, environ, response) < 0 ? fail(req) : 0;
+        r = call(application, variables, response) < 0 ? fail(req) : 0;
         if (input)
                 input_end(input);
         response_end(response);
