@@ -77,7 +77,7 @@ PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKA
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system chaos bench-log test-programs asan valgrind lint headers layers format \
+.PHONY: all help run setup check unit http package system chaos bench bench-log test-programs asan valgrind lint headers layers format \
         format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -190,6 +190,10 @@ system: test-programs                   ## the packages in containers with real 
 	@APPSRV_BUILD=$(B) tests/run system
 chaos: test-programs                    ## 100,000 requests under faults; APPSRV_CHAOS_SEED=N repeats the draws of a run
 	@APPSRV_BUILD=$(B) APPSRV_CHAOS_REQUESTS=$(or $(APPSRV_CHAOS_REQUESTS),100000) tests/run system -k test_chaos
+bench:                                  ## requests/s beside Gunicorn and uWSGI, and what a record costs
+	@$(MAKE) --no-print-directory setup GROUPS="build test package"
+	@tests/bench/wsgi.py
+	@$(MAKE) --no-print-directory bench-log
 bench-log:                              ## what a record costs, and records/s into journald against sd_journal_sendv()
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
 	@$(MAKE) --no-print-directory test-programs

@@ -11,6 +11,7 @@
 #include "app/kind.h"
 #include "base/cleanup.h"
 #include "base/nearest.h"
+#include "base/thread.h"
 
 #define APP_NAME_MAX 32
 
@@ -150,7 +151,7 @@ void app_record(struct record *record, const struct app *app, const struct excha
         record_string(record, "APP", app_name(app));
         if (exchange && exchange->request->id[0])
                 record_string(record, "REQUEST_ID", exchange->request->id);
-        record_number(record, "THREAD", (uint64_t)gettid());
+        record_number(record, "THREAD", (uint64_t)own_thread());
 }
 
 static const char *failure_text(int result)

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/thread.h"
 
 /* The client gets no other statuses. */
 #define STATUS_MAX 999
@@ -107,7 +108,7 @@ void flight_run(struct flight *flight)
 {
         if (!flight)
                 return;
-        atomic_store_explicit(&flight->thread, gettid(), memory_order_relaxed);
+        atomic_store_explicit(&flight->thread, own_thread(), memory_order_relaxed);
         flight_set_state(flight, FLIGHT_RUNNING);
 }
 

@@ -13,12 +13,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/wake.h"
 #include "log/account.h"
 #include "log/channel.h"
 #include "log/events.h"
@@ -43,7 +42,8 @@
 struct log {
         pthread_mutex_t mutex;
         pthread_cond_t room;
-        pthread_t owner;
+        _Atomic pthread_t owner;
+        bool aside; /* the owner does something else, and does not ship; his */
         struct log_memory *memory;
         size_t memory_size;
         void *own_memory; /* the same, when the log allocated it */
@@ -56,7 +56,7 @@ struct log {
         struct record_subject subject;
         struct console console;
         bool to_console;
-        int wake;
+        struct wake wake; /* for the owner */
 };
 
 /* -- opening and closing -- */
@@ -82,7 +82,7 @@ static void init_log(struct log *log, const struct log_options *options)
 {
         struct log_memory *memory = log->memory;
 
-        log->owner = pthread_self();
+        log_own(log);
         log->subject = options->subject;
         log->block_usec = options->block_usec;
         atomic_init(&log->level, options->level);
@@ -99,25 +99,23 @@ static void init_log(struct log *log, const struct log_options *options)
 static int new_log(struct log **ret, const struct log_options *options)
 {
         _cleanup_free_ struct log *log = calloc(1, sizeof(*log));
-        _cleanup_close_ int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         _cleanup_free_ void *memory = NULL;
         int r;
 
         if (options->buffer_size < LOG_BUFFER_MIN)
                 return -EINVAL;
-        if (wake < 0)
-                return -errno;
         if (!options->memory)
                 memory = calloc(1, log_memory_size(options->buffer_size));
         if (!log || (!options->memory && !memory))
                 return -ENOMEM;
         r = init_locks(log);
+        if (r == 0)
+                r = wake_init(&log->wake);
         if (r < 0)
                 return r;
         log->memory = memory ? memory : options->memory;
         log->memory_size = log_memory_size(options->buffer_size);
         log->own_memory = TAKE_PTR(memory);
-        log->wake = TAKE_FD(wake);
         *ret = TAKE_PTR(log);
         return 0;
 }
@@ -146,7 +144,7 @@ void log_abandon(struct log *log)
 {
         if (!log)
                 return;
-        close_descriptor(&log->wake);
+        wake_done(&log->wake);
         for (size_t i = 0; i < log->n_channels; i++)
                 journal_close(&log->channels[i].journal);
         console_done(&log->console);
@@ -189,6 +187,18 @@ bool log_settled(struct log *log, const struct ticket *ticket, enum record_kind 
                (loss > 0 && loss <= account_read(&log->memory->account.lost[kind]));
 }
 
+void log_own(struct log *log)
+{
+        pthread_mutex_lock(&log->mutex);
+        atomic_store_explicit(&log->owner, pthread_self(), memory_order_relaxed);
+        pthread_mutex_unlock(&log->mutex);
+}
+
+void log_lead(struct log *log, bool leads)
+{
+        log->aside = !leads;
+}
+
 /* -- committing -- */
 
 bool log_enabled(const struct log *log, int level)
@@ -214,7 +224,14 @@ static bool important(const struct record *record)
 
 static bool owned(const struct log *log)
 {
-        return pthread_equal(log->owner, pthread_self());
+        return pthread_equal(atomic_load_explicit(&log->owner, memory_order_relaxed),
+                             pthread_self());
+}
+
+/* Whether the calling thread ships, and nobody else may. */
+static bool shipping(const struct log *log)
+{
+        return owned(log) && !log->aside;
 }
 
 /* Where the record will end, when there is room for it; else 0. Called with the mutex held, as all
@@ -246,7 +263,7 @@ static int append(struct log *log, const struct record *record, size_t size, str
         first = ring_commit(ring, size, record->kind, realtime_usec());
         account_add(&log->memory->account.committed[record->kind], 1);
         if (first && !owned(log))
-                (void)eventfd_write(log->wake, 1);
+                wake_tell(&log->wake);
         return 0;
 }
 
@@ -260,7 +277,42 @@ static void lose(struct log *log, enum record_kind kind, struct ticket *ticket)
         account_lose(account, kind, 1);
 }
 
-static int ship(struct log *log, bool room);
+/* Room was made: whoever waits for it goes on. */
+static void book(struct log *log, const struct channel_tally *tally)
+{
+        struct account *account = &log->memory->account;
+        bool half_empty = true;
+        uint64_t moved = 0;
+
+        for (size_t i = 0; i < RECORD_KINDS; i++)
+                moved += tally->done[i] + tally->refused[i];
+        if (moved == 0)
+                return;
+        pthread_mutex_lock(&log->mutex);
+        for (size_t i = 0; i < RECORD_KINDS; i++) {
+                account_add(&account->done[i], tally->done[i]);
+                account_lose(account, (enum record_kind)i, tally->refused[i]);
+        }
+        for (size_t i = 0; i < log->n_channels; i++)
+                half_empty &= ring_used(&log->channels[i].ring) <=
+                              ring_capacity(&log->channels[i].ring) / 2;
+        if (half_empty)
+                log->gave_up = false;
+        pthread_cond_broadcast(&log->room);
+        pthread_mutex_unlock(&log->mutex);
+}
+
+static int ship(struct log *log, bool room)
+{
+        struct channel_tally tally = {0};
+        int r = 0;
+
+        for (size_t i = 0; i < log->n_channels; i++)
+                if (channel_ship(&log->channels[i], room, &tally) < 0)
+                        r = -EAGAIN;
+        book(log, &tally);
+        return r;
+}
 
 /* There may be nothing to poll for: the sink may be gone, or has taken all and has not read it. */
 static void wait_for_sink(const struct channel *channel, uint64_t end)
@@ -294,7 +346,7 @@ static void wait_for_room(struct log *log, const struct channel *channel, uint64
                 .tv_nsec = (long)(end % USEC_PER_SEC * NSEC_PER_USEC),
         };
 
-        if (owned(log))
+        if (shipping(log))
                 make_room(log, channel, end);
         else
                 (void)pthread_cond_timedwait(&log->room, &log->mutex, &until);
@@ -314,7 +366,7 @@ static int append_or_wait(struct log *log, const struct record *record, size_t s
 
         if (append(log, record, size, ticket) == 0)
                 return 0;
-        if (owned(log))
+        if (shipping(log))
                 make_room(log, channel, 0);
         while (append(log, record, size, ticket) < 0) {
                 if (log->gave_up)
@@ -380,7 +432,7 @@ int log_try_commit(struct log *log, const struct record *record, struct ticket *
 
 int log_wake_fd(const struct log *log)
 {
-        return log->wake;
+        return log->wake.fd;
 }
 
 int log_output_fd(const struct log *log)
@@ -403,31 +455,6 @@ uint64_t log_wake_usec(const struct log *log)
                 wake = of_channel < wake ? of_channel : wake;
         }
         return wake;
-}
-
-/* Room was made: whoever waits for it goes on. */
-static void book(struct log *log, const struct channel_tally *tally)
-{
-        struct account *account = &log->memory->account;
-        bool half_empty = true;
-        uint64_t moved = 0;
-
-        for (size_t i = 0; i < RECORD_KINDS; i++)
-                moved += tally->done[i] + tally->refused[i];
-        if (moved == 0)
-                return;
-        pthread_mutex_lock(&log->mutex);
-        for (size_t i = 0; i < RECORD_KINDS; i++) {
-                account_add(&account->done[i], tally->done[i]);
-                account_lose(account, (enum record_kind)i, tally->refused[i]);
-        }
-        for (size_t i = 0; i < log->n_channels; i++)
-                half_empty &= ring_used(&log->channels[i].ring) <=
-                              ring_capacity(&log->channels[i].ring) / 2;
-        if (half_empty)
-                log->gave_up = false;
-        pthread_cond_broadcast(&log->room);
-        pthread_mutex_unlock(&log->mutex);
 }
 
 /* Into the ring, behind what was committed before; once a second while losses go on, and not as
@@ -458,24 +485,11 @@ static void tell_losses(struct log *log)
         pthread_mutex_unlock(&log->mutex);
 }
 
-static int ship(struct log *log, bool room)
-{
-        struct channel_tally tally = {0};
-        int r = 0;
-
-        for (size_t i = 0; i < log->n_channels; i++)
-                if (channel_ship(&log->channels[i], room, &tally) < 0)
-                        r = -EAGAIN;
-        book(log, &tally);
-        return r;
-}
-
 int log_ship(struct log *log)
 {
-        eventfd_t count;
         int r;
 
-        (void)eventfd_read(log->wake, &count);
+        wake_take(&log->wake);
         r = ship(log, false);
         tell_losses(log);
         return r == 0 && ring_waiting(&log->channels[CHANNEL_MAIN].ring) ? ship(log, false) : r;

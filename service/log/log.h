@@ -120,6 +120,17 @@ int log_commit_for(struct log *log, const struct record *record, struct ticket *
  * now, and nothing has happened. */
 int log_try_commit(struct log *log, const struct record *record, struct ticket *ticket);
 
+/** log_own() - the calling thread is the owner from now on: the one before does not ship now. */
+void log_own(struct log *log);
+
+/**
+ * log_lead() - whether the owner ships; when he does something else, he commits as any other thread
+ *
+ * But nobody is woken for what he commits then: log_ship() is to follow, by him or the next owner.
+ * Owner only.
+ */
+void log_lead(struct log *log, bool leads);
+
 /** log_settled() - whether a @ticket for a record of @kind, that a dead process may have held when
  * it died, was settled. Owner of the adopted log. */
 bool log_settled(struct log *log, const struct ticket *ticket, enum record_kind kind);

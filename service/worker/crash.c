@@ -42,6 +42,7 @@ static struct {
         struct box_crash *crash;
         int stack_fd; /* its offset is where the stack goes; the size of the file ends it */
         atomic_bool busy;
+        _Atomic pid_t about; /* the thread that signals from outside are about; 0: any */
 } box_of_process;
 
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
@@ -56,11 +57,23 @@ __attribute__((noinline)) static void write_stack(void)
                                      box_of_process.stack_fd);
 }
 
+/* The kernel gives a signal of another process to any thread, the main one if it can. Return:
+ * whether it was passed on. */
+static bool pass_on(int number, const siginfo_t *info)
+{
+        pid_t about = atomic_load(&box_of_process.about);
+
+        return (info->si_code == SI_USER || info->si_code == SI_QUEUE) && about > 0 &&
+               about != gettid() && tgkill(getpid(), about, number) == 0;
+}
+
 static void on_fatal(int number, siginfo_t *info, void *context)
 {
         struct box_crash *crash = box_of_process.crash;
 
         (void)context;
+        if (pass_on(number, info))
+                return;
         /* A second thread that is hit waits for the first one to end the process. */
         while (atomic_exchange(&box_of_process.busy, true))
                 (void)pause();
@@ -110,6 +123,11 @@ int crash_watch(struct box *box)
                 if (sigaction(fatal[i], &action, NULL) < 0)
                         return -errno;
         return 0;
+}
+
+void crash_about_me(void)
+{
+        atomic_store(&box_of_process.about, gettid());
 }
 
 void *crash_guard_thread(void)

@@ -12,6 +12,10 @@
  * or a negative errno. */
 int crash_watch(struct box *box);
 
+/** crash_about_me() - a signal that another process sends is about the calling thread from now on:
+ * its stack is the one to tell. */
+void crash_about_me(void);
+
 /** crash_guard_thread() - give the calling thread a stack of its own for the handler, so that the
  * overflow of its own is told, too. Return: what crash_unguard_thread() takes; NULL: without one.
  */

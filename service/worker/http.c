@@ -534,7 +534,7 @@ void http_turn(struct http *http)
         take_finished(http, finished);
         take_late(http);
         for (size_t i = 0; i < http->n_daemons; i++)
-                (void)MHD_run(http->daemons[i]);
+                http_daemon_run(http->daemons[i]);
         connections_arriving(&http->connections, 0);
 }
 

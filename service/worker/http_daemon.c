@@ -11,6 +11,9 @@
  * each request: 128 KiB cost 25 to 35 % of the requests a second (measured). */
 #define CONNECTION_POOL_SIZE 32768
 
+/* In one turn of the loop. */
+#define STEPS_MAX 4
+
 /* Escapes are decoded once, by target_parse(): the library's own decoder ends a path at %00. */
 static size_t leave_escaped(void *data, struct MHD_Connection *mhd, char *text)
 {
@@ -68,4 +71,13 @@ uint64_t http_daemon_timeout_usec(struct MHD_Daemon *daemon)
         if (MHD_get_timeout(daemon, &msec) != MHD_YES)
                 return USEC_NEVER;
         return (uint64_t)msec * USEC_PER_MSEC;
+}
+
+void http_daemon_run(struct MHD_Daemon *daemon)
+{
+        unsigned n = 0;
+
+        do
+                (void)MHD_run(daemon);
+        while (++n < STEPS_MAX && http_daemon_timeout_usec(daemon) == 0);
 }

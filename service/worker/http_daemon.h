@@ -37,3 +37,11 @@ int http_daemon_fd(struct MHD_Daemon *daemon);
 
 /** http_daemon_timeout_usec() - how long MHD_run() may wait for its next call; USEC_NEVER. */
 uint64_t http_daemon_timeout_usec(struct MHD_Daemon *daemon);
+
+/**
+ * http_daemon_run() - let the library do what there is to do
+ *
+ * It stops at each step of a connection, such as that between a response and the next request, and
+ * says that it can go on at once: that need not be a turn of the loop.
+ */
+void http_daemon_run(struct MHD_Daemon *daemon);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The application threads of a worker.
+ * The threads of a worker: leading, standing by, running jobs, resting.
  *
- * The threads never call libmicrohttpd: 0.9.75 loses wake-ups when MHD_resume_connection() comes
- * from another thread (74 to 575 requests/s instead of 43,000, measured). They put finished jobs on
- * a list and write an eventfd instead, once for each time that the list stops being empty, and the
- * loop thread resumes the connections.
+ * Those that run jobs never call libmicrohttpd: 0.9.75 loses wake-ups when MHD_resume_connection()
+ * comes from another thread than the loop's (74 to 575 requests/s instead of 43,000, measured).
+ * They put finished jobs on a list and write an eventfd instead, once for each time that the list
+ * stops being empty, and the loop resumes the connections.
+ *
+ * A job that waits and that nobody was woken for is not forgotten: as long as no thread stands by,
+ * one is on its way to look for jobs.
  */
 #include "worker/pool.h"
 
@@ -14,11 +17,19 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wake.h"
+#include "worker/baton.h"
 #include "worker/crash.h"
+
+/* How long the loop stands still before another thread takes it over. Who stands by looks so often,
+ * as long as there are jobs: 2,000 times a second, less than 1 % of a processor. */
+#define PATIENCE_USEC 500
+
+/* So many looks in a row without a job, and who stands by sleeps until there is one. */
+#define LOOKS_MAX 8
 
 struct job_list {
         struct job *first;
@@ -27,13 +38,23 @@ struct job_list {
 
 struct pool {
         pthread_mutex_t mutex;
-        pthread_cond_t work;
+        pthread_cond_t work;  /* for those that rest */
+        pthread_cond_t stand; /* for the one that stands by */
+        pthread_cond_t over;  /* for pool_lead() */
         struct job_list waiting;
         struct job_list finished;
         struct job *with_news;
+        const struct pool_loop *loop; /* NULL: none, or its last turn was */
+        bool vacant;                  /* nobody leads */
+        bool stands_by;               /* somebody does */
+        unsigned n_resting;
         bool ending;
-        int fd; /* wakes the loop */
+        struct wake wake; /* for the loop */
+        struct baton baton;
+        atomic_bool asleep; /* who stands by is to be woken when the baton is lent */
+        bool has_finished;  /* jobs that the leader has run; his */
         struct board_slot *slot;
+        unsigned n_jobs_max;
         unsigned n_threads;
         pthread_t threads[];
 };
@@ -70,75 +91,276 @@ static void count(_Atomic uint32_t *counter, int change)
         atomic_store_explicit(counter, now + (uint32_t)change, memory_order_relaxed);
 }
 
-/* The oldest job whose lane has room; NULL: there is none. */
-static struct job *find_runnable(const struct job_list *list)
+static unsigned n_busy(const struct pool *pool)
 {
-        struct job *job = list->first;
+        return atomic_load_explicit(&pool->slot->busy, memory_order_relaxed);
+}
 
-        while (job && job->lane->running >= job->lane->limit)
+/* From here to the threads: called with the mutex held. */
+
+/* -- jobs -- */
+
+static bool may_start(const struct pool *pool, const struct job *job)
+{
+        return lane_has_room(job->lane) && n_busy(pool) < pool->n_jobs_max;
+}
+
+/* The oldest job that may start; NULL: there is none. */
+static struct job *find_runnable(const struct pool *pool)
+{
+        struct job *job = pool->waiting.first;
+
+        while (job && !may_start(pool, job))
                 job = job->next;
         return job;
 }
 
-/* Called with the mutex held. */
+/* One that the leader may run. */
+static struct job *find_short(const struct pool *pool, uint64_t now)
+{
+        struct job *job = pool->waiting.first;
+
+        while (job && !(may_start(pool, job) && lane_is_short(job->lane, now)))
+                job = job->next;
+        return job;
+}
+
 static void stop_waiting(struct pool *pool, struct job *job)
 {
         list_remove(&pool->waiting, job);
         count(&pool->slot->queued, -1);
 }
 
-/* Wait for a job; NULL: the pool ends. Called with the mutex held. */
-static struct job *next_job(struct pool *pool)
+static void start(struct pool *pool, struct job *job)
 {
-        for (;;) {
-                struct job *job = find_runnable(&pool->waiting);
-
-                if (job) {
-                        stop_waiting(pool, job);
-                        job->lane->running++;
-                        count(&pool->slot->busy, 1);
-                        return job;
-                }
-                if (pool->ending)
-                        return NULL;
-                pthread_cond_wait(&pool->work, &pool->mutex);
-        }
+        stop_waiting(pool, job);
+        job->lane->running++;
+        count(&pool->slot->busy, 1);
 }
 
-/* Called with the mutex held. */
-static bool nothing_to_collect(const struct pool *pool)
+/* A thread for a job. */
+static void wake(struct pool *pool)
 {
-        return !pool->finished.first && !pool->with_news;
+        if (pool->n_resting > 0)
+                pthread_cond_signal(&pool->work);
+        else if (pool->stands_by)
+                pthread_cond_signal(&pool->stand);
 }
 
-/* Called with the mutex held. A job that waited for room in this lane may start now, so one more
- * thread is woken. */
-static void finish_job(struct pool *pool, struct job *job)
+static void end(struct pool *pool, struct job *job)
 {
-        bool first = nothing_to_collect(pool);
-
         job->lane->running--;
         count(&pool->slot->busy, -1);
         list_append(&pool->finished, job);
         job->link = NULL;
-        if (pool->waiting.first)
-                pthread_cond_signal(&pool->work);
-        if (first)
-                (void)eventfd_write(pool->fd, 1);
 }
 
-static void *application_thread(void *data)
+/* By another thread than the leader's. A job that waited for room in this lane may start now, so
+ * one more thread is woken. */
+static void give_back(struct pool *pool, struct job *job)
+{
+        end(pool, job);
+        if (pool->waiting.first)
+                wake(pool);
+        wake_tell(&pool->wake);
+}
+
+/* -- standing by -- */
+
+/* What the one that stands by has seen of the baton. */
+struct watch_of_baton {
+        uint64_t word;
+        uint64_t since;
+        unsigned looks; /* that saw nothing else */
+};
+
+/* Return: whether the calling thread leads now. */
+static bool look(struct pool *pool, struct watch_of_baton *seen)
+{
+        uint64_t now = now_usec();
+        uint64_t word = baton_look(&pool->baton);
+
+        if (pool->vacant) {
+                pool->vacant = false;
+                return true;
+        }
+        if (word != seen->word) {
+                *seen = (struct watch_of_baton){.word = word, .since = now};
+                return false;
+        }
+        seen->looks++;
+        return baton_is_lent(word) && now >= seen->since + PATIENCE_USEC &&
+               baton_take(&pool->baton, word);
+}
+
+static void doze(struct pool *pool)
+{
+        uint64_t end = now_usec() + PATIENCE_USEC;
+        const struct timespec until = {
+                .tv_sec = (time_t)(end / USEC_PER_SEC),
+                .tv_nsec = (long)(end % USEC_PER_SEC * 1000),
+        };
+
+        (void)pthread_cond_timedwait(&pool->stand, &pool->mutex, &until);
+}
+
+/* The leader lends the baton and then looks who is asleep; here it is the other way round, so one
+ * of the two sees the other. */
+static void sleep_until_lent(struct pool *pool)
+{
+        atomic_store(&pool->asleep, true);
+        if (!baton_is_lent(baton_look(&pool->baton)))
+                pthread_cond_wait(&pool->stand, &pool->mutex);
+        atomic_store(&pool->asleep, false);
+}
+
+/* Return: whether the calling thread leads now; else there may be a job. */
+static bool stand_by(struct pool *pool)
+{
+        struct watch_of_baton seen = {.word = baton_look(&pool->baton), .since = now_usec()};
+        bool leads = false;
+
+        pool->stands_by = true;
+        while (!pool->ending && !(leads = look(pool, &seen)) && !find_runnable(pool)) {
+                if (seen.looks > LOOKS_MAX && !baton_is_lent(seen.word))
+                        sleep_until_lent(pool);
+                else
+                        doze(pool);
+        }
+        pool->stands_by = false;
+        /* Another one is to stand by. */
+        if (pool->n_resting > 0)
+                pthread_cond_signal(&pool->work);
+        return leads;
+}
+
+static void rest(struct pool *pool)
+{
+        pool->n_resting++;
+        pthread_cond_wait(&pool->work, &pool->mutex);
+        pool->n_resting--;
+}
+
+/* -- leading -- */
+
+/* One for the leader. With one thread for jobs none is, nor when nobody could take the loop over.
+ */
+static struct job *take_short(struct pool *pool, uint64_t now)
+{
+        bool may = pool->stands_by && pool->n_jobs_max > 1;
+        struct job *job = may ? find_short(pool, now) : NULL;
+
+        if (job)
+                start(pool, job);
+        return job;
+}
+
+static void wake_sleeper(struct pool *pool)
+{
+        if (!atomic_load(&pool->asleep))
+                return;
+        pthread_mutex_lock(&pool->mutex);
+        pthread_cond_signal(&pool->stand);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
+/* Called without the mutex, returns with it. @now: brought up to date. Return: whether the calling
+ * thread still leads. */
+static bool run_here(struct pool *pool, struct job *job, uint64_t *now)
+{
+        uint64_t lent = baton_lend(&pool->baton);
+        uint64_t begun = *now;
+        bool leads;
+
+        wake_sleeper(pool);
+        job->run(job);
+        *now = now_usec();
+        leads = baton_keep(&pool->baton, lent);
+        pthread_mutex_lock(&pool->mutex);
+        if (leads) {
+                lane_took(job->lane, *now - begun, *now);
+                end(pool, job);
+                pool->has_finished = true;
+        } else {
+                lane_overran(job->lane, *now);
+                give_back(pool, job);
+        }
+        return leads;
+}
+
+/* So many that the loop does not stand still for long, either. Return: whether the calling thread
+ * still leads. */
+static bool run_short_ones(struct pool *pool)
+{
+        uint64_t now = now_usec(), end = now + PATIENCE_USEC;
+        struct job *job;
+        bool leads = true;
+
+        while (leads && now < end && (job = take_short(pool, now))) {
+                pthread_mutex_unlock(&pool->mutex);
+                leads = run_here(pool, job, &now);
+        }
+        /* What came for the leader, and he cannot run. */
+        if (leads && find_runnable(pool))
+                wake(pool);
+        return leads;
+}
+
+static void lead(struct pool *pool)
+{
+        const struct pool_loop *loop = pool->loop;
+        bool more = true;
+
+        loop->lead(loop->data);
+        do {
+                pthread_mutex_unlock(&pool->mutex);
+                more = loop->turn(loop->data);
+                pthread_mutex_lock(&pool->mutex);
+        } while (more && run_short_ones(pool));
+        if (more)
+                return;
+        pool->loop = NULL;
+        pthread_cond_signal(&pool->over);
+}
+
+void pool_lead(struct pool *pool, const struct pool_loop *loop)
+{
+        pthread_mutex_lock(&pool->mutex);
+        pool->loop = loop;
+        pool->vacant = true;
+        pthread_cond_signal(&pool->stand);
+        while (pool->loop)
+                pthread_cond_wait(&pool->over, &pool->mutex);
+        pthread_mutex_unlock(&pool->mutex);
+}
+
+/* -- the threads -- */
+
+static void work(struct pool *pool, struct job *job)
+{
+        start(pool, job);
+        if (find_runnable(pool))
+                wake(pool);
+        pthread_mutex_unlock(&pool->mutex);
+        job->run(job);
+        pthread_mutex_lock(&pool->mutex);
+        give_back(pool, job);
+}
+
+static void *thread(void *data)
 {
         void *guard = crash_guard_thread();
         struct pool *pool = data;
         struct job *job;
 
         pthread_mutex_lock(&pool->mutex);
-        while ((job = next_job(pool))) {
-                pthread_mutex_unlock(&pool->mutex);
-                job->run(job);
-                pthread_mutex_lock(&pool->mutex);
-                finish_job(pool, job);
+        while ((job = find_runnable(pool)) || !pool->ending) {
+                if (job)
+                        work(pool, job);
+                else if (pool->stands_by)
+                        rest(pool);
+                else if (stand_by(pool))
+                        lead(pool);
         }
         pthread_mutex_unlock(&pool->mutex);
         crash_unguard_thread(guard);
@@ -150,29 +372,45 @@ static int start_threads(struct pool *pool, unsigned threads)
         int r = 0;
 
         while (r == 0 && pool->n_threads < threads) {
-                r = pthread_create(&pool->threads[pool->n_threads], NULL, application_thread, pool);
+                r = pthread_create(&pool->threads[pool->n_threads], NULL, thread, pool);
                 if (r == 0)
                         pool->n_threads++;
         }
         return -r;
 }
 
+/* On the monotonic clock: one that jumps must not keep a thread from looking. */
+static void init_locks(struct pool *pool)
+{
+        pthread_condattr_t attributes;
+
+        (void)pthread_mutex_init(&pool->mutex, NULL);
+        (void)pthread_cond_init(&pool->work, NULL);
+        (void)pthread_cond_init(&pool->over, NULL);
+        (void)pthread_condattr_init(&attributes);
+        (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(&pool->stand, &attributes);
+        (void)pthread_condattr_destroy(&attributes);
+}
+
 int pool_new(struct pool **ret, unsigned threads, struct board_slot *slot)
 {
+        unsigned n = threads + 1;
         struct pool *pool;
         int r;
 
-        pool = calloc(1, sizeof(*pool) + threads * sizeof(pool->threads[0]));
+        pool = calloc(1, sizeof(*pool) + n * sizeof(pool->threads[0]));
         if (!pool)
                 return -ENOMEM;
 
         pool->slot = slot;
-        (void)pthread_mutex_init(&pool->mutex, NULL);
-        (void)pthread_cond_init(&pool->work, NULL);
+        pool->n_jobs_max = threads;
+        init_locks(pool);
         list_init(&pool->waiting);
         list_init(&pool->finished);
-        pool->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r = pool->fd < 0 ? -errno : start_threads(pool, threads);
+        r = wake_init(&pool->wake);
+        if (r == 0)
+                r = start_threads(pool, n);
         if (r < 0) {
                 pool_free(pool);
                 return r;
@@ -189,13 +427,15 @@ void pool_free(struct pool *pool)
         pthread_mutex_lock(&pool->mutex);
         pool->ending = true;
         pthread_cond_broadcast(&pool->work);
+        pthread_cond_broadcast(&pool->stand);
         pthread_mutex_unlock(&pool->mutex);
         for (unsigned i = 0; i < pool->n_threads; i++)
                 (void)pthread_join(pool->threads[i], NULL);
 
-        if (pool->fd >= 0)
-                (void)close(pool->fd);
+        wake_done(&pool->wake);
         (void)pthread_cond_destroy(&pool->work);
+        (void)pthread_cond_destroy(&pool->stand);
+        (void)pthread_cond_destroy(&pool->over);
         (void)pthread_mutex_destroy(&pool->mutex);
         free(pool);
 }
@@ -206,7 +446,10 @@ void pool_submit(struct pool *pool, struct job *job)
         pthread_mutex_lock(&pool->mutex);
         list_append(&pool->waiting, job);
         count(&pool->slot->queued, 1);
-        pthread_cond_signal(&pool->work);
+        /* For short ones the leader needs nobody; when he cannot, he wakes somebody after the turn.
+         */
+        if (!pool->loop || !lane_is_short(job->lane, job->submitted))
+                wake(pool);
         pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -258,27 +501,23 @@ uint64_t pool_oldest_usec(struct pool *pool)
 
 void pool_report(struct pool *pool, struct job *job)
 {
-        bool first;
-
         pthread_mutex_lock(&pool->mutex);
-        first = nothing_to_collect(pool);
         if (!job->has_news) {
                 job->has_news = true;
                 job->next_with_news = pool->with_news;
                 pool->with_news = job;
         }
-        if (first)
-                (void)eventfd_write(pool->fd, 1);
+        wake_tell(&pool->wake);
         pthread_mutex_unlock(&pool->mutex);
 }
 
 struct job *pool_collect(struct pool *pool, struct job **ret_news)
 {
-        eventfd_t count;
         struct job *first;
 
-        (void)eventfd_read(pool->fd, &count);
+        wake_take(&pool->wake);
         pthread_mutex_lock(&pool->mutex);
+        pool->has_finished = false;
         first = pool->finished.first;
         list_init(&pool->finished);
         *ret_news = pool->with_news;
@@ -291,5 +530,10 @@ struct job *pool_collect(struct pool *pool, struct job **ret_news)
 
 int pool_fd(const struct pool *pool)
 {
-        return pool->fd;
+        return pool->wake.fd;
+}
+
+bool pool_has_finished(const struct pool *pool)
+{
+        return pool->has_finished;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A worker's life: set-up, the loop, the drain, the end. Its main thread is the loop thread. */
+/* A worker's life: set-up, the loop, the drain, the end. Its main thread sets up and tears down; in
+ * between the threads of the pool turn the loop. */
 #include "worker/worker.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -23,6 +22,7 @@
 #include "worker/capture.h"
 #include "worker/crash.h"
 #include "worker/greeting.h"
+#include "worker/hosting.h"
 #include "worker/http.h"
 #include "worker/loop.h"
 #include "worker/notify.h"
@@ -52,7 +52,7 @@ struct worker {
         struct app_host host;
         struct capture *capture;
         struct service service;
-        size_t n_apps; /* loaded and started */
+        struct hosting hosting;
         struct loop loop;
         struct lingers lingers;
         struct address_set trusted; /* with their PROXY headers */
@@ -70,7 +70,11 @@ struct worker {
         uint64_t log_wake; /* of what was sent and is not in safety yet */
         bool told_to_drain;
         uint64_t drain_end; /* USEC_NEVER: not draining */
+        uint64_t now;
+        bool hurries; /* there is something to do without any event */
+        bool asked;   /* the last turn asked for events */
         unsigned idle_turns;
+        int failure; /* of the loop: a negative errno */
 };
 
 /* -- set-up -- */
@@ -147,72 +151,6 @@ static int start_capture(struct worker *worker)
         return capture_start(&worker->capture, &output, worker->options->printed);
 }
 
-/* Tell why this worker cannot serve: an event for the administrator, a status for the master. */
-static int refuse_to_start(struct worker *worker, const char *app, const char *why)
-{
-        char status[512];
-        struct record record;
-
-        record_event(&record, EVENT_APP_FAILED, &worker->host.subject);
-        record_string(&record, "APP", app);
-        record_format(&record, "MESSAGE", "Application %s cannot be started: %s", app, why);
-        (void)log_commit(worker->host.log, &record);
-
-        (void)snprintf(status, sizeof(status), "STATUS=application %s: %s", app, why);
-        (void)notify_send(worker->notify, status);
-        return EXIT_CODE_CONFIG;
-}
-
-/* Return: an exit_code; 0: the application is loaded and started. */
-static int start_app(struct worker *worker, const struct app_config *config, struct app **ret)
-{
-        struct problems problems = {0};
-        struct app *app;
-        char why[512];
-        int r;
-
-        r = app_load(&app, config, &worker->host, &problems);
-        if (r < 0) {
-                r = refuse_to_start(worker, config->name,
-                                    problems.n > 0 ? problems.texts[0] : strerror(-r));
-                problems_free(&problems);
-                return r;
-        }
-        r = app_start(app);
-        if (r < 0) {
-                if (*app_refusal(app))
-                        (void)snprintf(why, sizeof(why), "%s", app_refusal(app));
-                else
-                        (void)snprintf(why, sizeof(why), "its start() failed: %s", strerror(-r));
-                app_free(app);
-                return refuse_to_start(worker, config->name, why);
-        }
-        *ret = app;
-        return EXIT_CODE_OK;
-}
-
-static int start_apps(struct worker *worker)
-{
-        const struct config *config = worker->config;
-        struct service *service = &worker->service;
-        size_t n = config->n_apps ? config->n_apps : 1;
-
-        service->apps = calloc(n, sizeof(struct app *));
-        service->lanes = calloc(n, sizeof(service->lanes[0]));
-        if (!service->apps || !service->lanes)
-                return EXIT_CODE_BUG;
-
-        for (; worker->n_apps < config->n_apps; worker->n_apps++) {
-                size_t i = worker->n_apps;
-                int code = start_app(worker, &config->apps[i], &service->apps[i]);
-
-                if (code != EXIT_CODE_OK)
-                        return code;
-                service->lanes[i].limit = app_concurrent(service->apps[i]) ? UINT_MAX : 1;
-        }
-        return EXIT_CODE_OK;
-}
-
 static int start_service(struct worker *worker)
 {
         const struct config *config = worker->config;
@@ -220,6 +158,8 @@ static int start_service(struct worker *worker)
         int r;
 
         service->config = config;
+        service->apps = worker->hosting.apps;
+        service->lanes = worker->hosting.lanes;
         service->log = worker->host.log;
         service->subject = worker->host.subject;
         service->board = worker->options->board;
@@ -388,7 +328,7 @@ static int set_up(struct worker *worker)
         if (r < 0)
                 return EXIT_CODE_BUG;
 
-        code = start_apps(worker);
+        code = hosting_start(&worker->hosting, worker->config, &worker->host, worker->notify);
         if (code != EXIT_CODE_OK)
                 return code;
 
@@ -471,32 +411,74 @@ static bool serving(const struct worker *worker, uint64_t now)
         return http_connections(worker->http) + worker->greetings.n > 0 && now < worker->drain_end;
 }
 
-/* Return: 0 when the worker was told to end and nothing is left to do or the time is up, or a
- * negative errno. */
+static void on_lead(void *data)
+{
+        struct worker *worker = data;
+
+        log_own(worker->host.log);
+        crash_about_me();
+        worker->hurries = true;
+}
+
+static void do_work(struct worker *worker)
+{
+        uint64_t now = worker->now;
+
+        drain_if_told(worker, now);
+        http_turn(worker->http);
+        if (worker->acceptor)
+                acceptor_turn(worker->acceptor, now);
+        http_check_deadlines(worker->http, now);
+        greetings_turn(&worker->greetings, now);
+        http_greeting(worker->http, worker->greetings.n);
+        lingers_turn(&worker->lingers, now);
+        ship_records(worker);
+        beat(worker, now);
+}
+
+/* Jobs that the leader has run are answered before the kernel is asked for more, every other time.
+ * Return: 0, or a negative errno. */
+static int wait_for_events(struct worker *worker)
+{
+        bool hurries = worker->hurries || pool_has_finished(worker->service.pool);
+        uint64_t wait = hurries ? 0 : wait_usec(worker, worker->now);
+        int n;
+
+        worker->hurries = false;
+        worker->asked = !(hurries && worker->asked);
+        if (!worker->asked)
+                return 0;
+        n = loop_turn(&worker->loop, wait);
+        worker->idle_turns = n == 0 && !hurries && wait < SPIN_PAUSE ? worker->idle_turns + 1 : 0;
+        return n < 0 ? n : 0;
+}
+
+/* Return: false when the worker was told to end and nothing is left to do or the time is up, or
+ * when the loop has failed. */
+static bool turn(void *data)
+{
+        struct worker *worker = data;
+
+        log_lead(worker->host.log, true);
+        worker->failure = wait_for_events(worker);
+        if (worker->failure < 0)
+                return false;
+        worker->now = now_usec();
+        do_work(worker);
+        log_lead(worker->host.log, false);
+        return serving(worker, worker->now);
+}
+
+/* Return: 0, or a negative errno. */
 static int serve(struct worker *worker)
 {
-        uint64_t now = now_usec();
+        const struct pool_loop loop = {.lead = on_lead, .turn = turn, .data = worker};
 
-        while (serving(worker, now)) {
-                uint64_t wait = wait_usec(worker, now);
-                int n = loop_turn(&worker->loop, wait);
-
-                if (n < 0)
-                        return n;
-                worker->idle_turns = n == 0 && wait < SPIN_PAUSE ? worker->idle_turns + 1 : 0;
-                now = now_usec();
-                drain_if_told(worker, now);
-                http_turn(worker->http);
-                if (worker->acceptor)
-                        acceptor_turn(worker->acceptor, now);
-                http_check_deadlines(worker->http, now);
-                greetings_turn(&worker->greetings, now);
-                http_greeting(worker->http, worker->greetings.n);
-                lingers_turn(&worker->lingers, now);
-                ship_records(worker);
-                beat(worker, now);
-        }
-        return 0;
+        worker->now = now_usec();
+        pool_lead(worker->service.pool, &loop);
+        on_lead(worker);
+        log_lead(worker->host.log, true);
+        return worker->failure;
 }
 
 /* -- the end -- */
@@ -539,14 +521,7 @@ static void tear_down(struct worker *worker)
         acceptor_free(worker->acceptor);
         http_free(worker->http);
         pool_free(service->pool);
-        while (worker->n_apps > 0) {
-                struct app *app = service->apps[--worker->n_apps];
-
-                app_stop(app);
-                app_free(app);
-        }
-        free(service->apps);
-        free(service->lanes);
+        hosting_stop(&worker->hosting);
         flights_done(&service->flights);
         greetings_done(&worker->greetings);
         lingers_done(&worker->lingers);

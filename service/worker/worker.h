@@ -3,7 +3,7 @@
  * The life of a worker: load the applications, tell the master READY, serve until told to stop,
  * drain, end.
  *
- * Runs in the process that the master forked for it. Its main thread is the loop thread.
+ * Runs in the process that the master forked for it. Its main thread sets up and tears down.
  */
 #pragma once
 

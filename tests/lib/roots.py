@@ -2,7 +2,7 @@
 """Debian root directories for containers, made by mmdebstrap from this machine's own package mirror and kept.
 
 Three per suite: `run`, a small system with systemd that appsrv is installed into, `python`, the same with Python, and
-`build`, with a compiler and the libraries of that suite. They are never written to after they were made: users mount an overlay above.
+`build`, with a compiler and the libraries of that suite; and `bench`, with other servers. They are never written to after they were made: users mount an overlay above.
 """
 import contextlib
 import fcntl
@@ -23,11 +23,14 @@ BUILD = ["build-essential", "debhelper", "libgnutls28-dev", "libinih-dev", "libm
          "openssl", "pkgconf", "python3-dev", "python3-flask", "python3-pytest", "rpm"]
 # what appsrv-wsgi depends on, and applications
 PYTHON = ["python3", "python3-flask"]
+# and the servers that appsrv is measured beside
+PEERS = ["gunicorn", "uwsgi-core", "uwsgi-plugin-python3"]
 PACKAGES = {
     ("bookworm", "run"): RUN + ["libmicrohttpd12"],
     ("trixie", "run"): RUN + ["libmicrohttpd12t64"],
     ("bookworm", "python"): RUN + PYTHON + ["libmicrohttpd12", "libpython3.11"],
     ("trixie", "python"): RUN + PYTHON + ["libmicrohttpd12t64", "libpython3.13"],
+    ("bookworm", "bench"): RUN + PYTHON + PEERS + ["libmicrohttpd12", "libpython3.11"],
     ("bookworm", "build"): BUILD,
     ("trixie", "build"): BUILD,
 }
