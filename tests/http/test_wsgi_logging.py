@@ -135,6 +135,7 @@ def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how
         answer = server.ask("/")
         assert record(server, f"{prefix}warning of shop.orders ", of=answer).count("LOGGER=shop.orders")
         assert bool(server.lines("debugging of shop.orders")) == debug
+        server.wait_for_line("warning of ", after=how == "dict")
         assert len(server.lines("warning of ")) == (2 if how == "dict" else 1)
         record(server, f"id is {answer.request_id} ", of=answer)
 
