@@ -18,6 +18,9 @@ unitdir      ?= $(prefix)/lib/systemd/system
 catalogdir   ?= $(prefix)/lib/systemd/catalog
 pkgconfigdir ?= $(libdir)/pkgconfig
 plugindir    := $(libdir)/appsrv
+# where a script in Python finds what was packaged for it, when it is run without the server
+pythondir    ?= $(shell $(PYTHON_PROGRAM) -c 'import sysconfig; print(sysconfig.get_path("purelib", \
+                  "deb_system" if "deb_system" in sysconfig.get_scheme_names() else "posix_prefix", {"base": "$(prefix)"}))')
 
 CC         ?= cc
 PKG_CONFIG ?= pkg-config
@@ -246,7 +249,9 @@ run-fuzz_%: fuzzers
 install: all                            ## into $(DESTDIR)$(prefix)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(bindir)/appsrv
 	install -D -m 0755 -t $(DESTDIR)$(plugindir) $(B)/welcome.so $(filter %.so,$(PLUGINS))
-	$(if $(PLUGINS),install -D -m 0644 -t $(DESTDIR)$(plugindir)/python/appsrv $(filter %.py,$(PLUGINS)))
+	$(if $(PLUGINS),install -D -m 0644 -t $(DESTDIR)$(pythondir)/appsrv $(filter %.py,$(PLUGINS)))
+	$(if $(PLUGINS),install -d -m 0755 $(DESTDIR)$(plugindir)/python)
+	$(if $(PLUGINS),ln -sfnr $(DESTDIR)$(pythondir)/appsrv $(DESTDIR)$(plugindir)/python/appsrv)
 	install -D -m 0644 -t $(DESTDIR)$(includedir)/appsrv include/appsrv/*.h
 	install -D -m 0644 $(B)/appsrv.pc $(DESTDIR)$(pkgconfigdir)/appsrv.pc
 	install -D -m 0644 $(B)/appsrv.ini $(DESTDIR)$(sysconfdir)/appsrv/appsrv.ini

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a Python application logs and prints: one record each, with the request, the line of code and its own fields."""
 import re
+import subprocess
 
 import pytest
 
 from lib.serving import Serving
-from test_wsgi import application, the_plugin  # noqa: F401  pylint: disable=unused-import
+from test_wsgi import APPS, application, the_plugin  # noqa: F401  pylint: disable=unused-import
 
 ONE = "[server]\nworkers = 1\nthreads = 2\n[log]\nlevel = debug\n"
 
@@ -139,11 +140,29 @@ def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how
         record(server, f"id is {answer.request_id} ", of=answer)
 
 
+def test_handler_by_its_name_in_a_configuration(build, tmp_path):
+    with Serving(build, tmp_path, ONE + application("logs", "logs:configured_by_journal()")) as server:
+        answer = server.ask("/")
+        line = record(server, " JOURNAL WARNING warning of shop.orders ", of=answer)
+        assert "TENANT=t1" in line and "LOGGER=shop.orders" in line and " warn " in line
+        record(server, f" JOURNAL INFO id is {answer.request_id} ", of=answer)
+        assert len(server.lines("warning of ")) == 1 and not server.lines("debugging of ")
+
+
 def test_files_of_the_application_are_written_as_well(build, tmp_path):
     file = tmp_path / "own.log"
     with Serving(build, tmp_path, ONE + application("logs", "logs:configured_by_file()"), wrapper=("env", f"LOGS_FILE={file}")) as server:
         record(server, " warning of shop.orders ", of=server.ask("/"))
     assert "FILE warning of shop.orders\n" in file.read_text(encoding="utf-8")
+
+
+def test_handler_outside_of_the_server(build, tmp_path):
+    script = tmp_path / "cron.py"
+    script.write_text("import logging\nimport logs\nimport appsrv\nlogs.configured_by_journal()\n"
+                      "logging.warning('id is %s', appsrv.request_id())\n")
+    done = subprocess.run(["/usr/bin/python3", "-B", script], capture_output=True, text=True, check=True,
+                          env={"PYTHONPATH": f"{build.program.parent / 'python'}:{APPS}"})
+    assert done.stdout == "" and done.stderr == "JOURNAL WARNING id is None\n"
 
 
 def test_flask(build, tmp_path):

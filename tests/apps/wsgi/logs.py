@@ -157,6 +157,26 @@ def configured_by_dict():
     return saying("shop.orders", "django.request")
 
 
+def configured_by_journal():
+    """With the handler by its name only: at the root and at a logger below it, each record comes to both."""
+    logging.config.dictConfig({
+        "version": 1, "disable_existing_loggers": False,
+        "formatters": {"own": {"format": "JOURNAL %(levelname)s %(message)s"}},
+        "filters": {"tenant": {"()": Tenant}},
+        "handlers": {"journal": {"class": "appsrv.logging.JournalHandler", "formatter": "own", "filters": ["tenant"], "level": "INFO"}},
+        "loggers": {"shop": {"handlers": ["journal"]}},
+        "root": {"handlers": ["journal"], "level": "DEBUG"}})
+    return saying("shop.orders")
+
+
+class Tenant:
+    """A filter that adds to a record, as of many projects."""
+
+    def filter(self, record):
+        record.tenant = "t1"
+        return True
+
+
 def configured_by_basic():
     logging.basicConfig(level=logging.DEBUG, format="BASIC %(message)s")
     return saying("shop.orders")
