@@ -130,7 +130,8 @@ def test_long_records_are_whole(logs):
 
 # -- configurations of the application ---------------------------------------------------------------
 
-@pytest.mark.parametrize("how, prefix, debug", [("dict", "OWN WARNING ", True), ("basic", "BASIC ", True), ("handler", "HANDLER ", True)])
+@pytest.mark.parametrize("how, prefix, debug", [("dict", "OWN WARNING ", True), ("basic", "BASIC ", True), ("handler", "HANDLER ", True),
+                                                ("wrapper", "AROUND ", True)])
 def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how, prefix, debug):
     with Serving(build, tmp_path, ONE + application("logs", f"logs:configured_by_{how}()")) as server:
         answer = server.ask("/")
@@ -138,6 +139,13 @@ def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how
         assert bool(server.lines("debugging of shop.orders")) == debug
         assert len(server.lines("warning of ")) == (2 if how == "dict" else 1)
         record(server, f"id is {answer.request_id} ", of=answer)
+
+
+def test_streams_of_the_application_are_its_own(build, tmp_path):
+    with Serving(build, tmp_path, ONE + application("logs", "logs:configured_by_memory()")) as server:
+        answer = server.ask("/")
+        assert answer.body == b"debugging of shop.orders\nwarning of shop.orders\n" + b"id is " + answer.request_id.encode() + b"\n"
+        record(server, " warning of shop.orders ", of=answer)
 
 
 def test_handler_by_its_name_in_a_configuration(build, tmp_path):
@@ -163,6 +171,13 @@ def test_handler_outside_of_the_server(build, tmp_path):
     done = subprocess.run(["/usr/bin/python3", "-B", script], capture_output=True, text=True, check=True,
                           env={"PYTHONPATH": f"{build.program.parent / 'python'}:{APPS}"})
     assert done.stdout == "" and done.stderr == "JOURNAL WARNING id is None\n"
+
+
+def test_flask_as_its_documentation_configures_logging(build, tmp_path):
+    with Serving(build, tmp_path, ONE + application("logs", "logs:flask_as_documented()")) as server:
+        answer = server.ask("/")
+        line = record(server, "of the Flask application", of=answer)
+        assert " DOCUMENTED WARNING in logs: " in line and "LOGGER=shop" in line and "CODE_FUNC=index" in line
 
 
 def test_flask(build, tmp_path):
