@@ -46,6 +46,7 @@ def test_extra_becomes_fields(logs):
                   "TEXT=two\\x0alines", "ODD=<Odd without a text>", "LONE=\\udc80", "X___BER=1"):
         assert field in line, (field, line[:3000])
     assert 1000 < line.count("y") < 16500
+    logs.wait_for_line("yyy FIELDS_CUT=1")
     assert line.count("REQUEST_ID=") == 2
 
 
@@ -125,7 +126,13 @@ def test_queues(logs):
 
 def test_long_records_are_whole(logs):
     logs.wait_for_line("zz", f"REQUEST_ID={logs.ask('/long').request_id}")
-    assert logs.output().count("z") >= 200000
+    assert logs.output().count("z") >= 200000 and not logs.lines("zzz WORKER_PID=", "FIELDS_CUT")
+
+
+def test_records_beyond_the_limit_say_so(logs):
+    answer = logs.ask("/longer")
+    logs.wait_for_line("www WORKER_PID=", f"REQUEST_ID={answer.request_id}", "FIELDS_CUT=1")
+    assert sum(map(len, re.findall(r"www+", logs.output()))) == 256 * 1024
 
 
 # -- configurations of the application ---------------------------------------------------------------

@@ -139,6 +139,11 @@ def long():
     logger.info("z" * 200000)
 
 
+@route
+def longer():
+    logger.info("w" * 300000)
+
+
 def app(environ, start_response):
     ROUTES[environ["PATH_INFO"]]()
     start_response("200 OK", [("Content-Type", "text/plain")])
