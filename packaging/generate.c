@@ -143,6 +143,9 @@ static void man_text(const char *text)
                         (void)fputs("\\-", stdout);
                 else
                         (void)fputc(*text, stdout);
+                /* no line is as long as a priority string */
+                if (*text == ':' && (text[1] == '+' || text[1] == '-'))
+                        (void)fputs("\\:", stdout);
                 at_start = *text == '\n';
         }
 }
