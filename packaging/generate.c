@@ -190,9 +190,10 @@ static void man_setting(const struct setting_row *row)
         man_item(row->key);
         man_paragraphs(row->doc);
         if (*row->value) {
-                (void)printf(".br\nDefault: \\fB");
+                /* ragged: what has no blanks cannot be spread */
+                (void)printf(".br\n.na\nDefault: \\fB");
                 man_text(row->value);
-                (void)printf("\\fP.\n");
+                (void)printf("\\fP.\n.ad\n");
         }
         if (is_limited(row)) {
                 (void)printf(".br\nAllowed: ");

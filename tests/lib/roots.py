@@ -22,7 +22,7 @@ RUN = ["systemd", "systemd-sysv", "dbus", "libinih1", "libsystemd0", "rpm"]
 BUILD = ["build-essential", "debhelper", "dh-python", "libgnutls28-dev", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev",
          "openssl", "pkgconf", "python3-dev", "python3-flask", "python3-pytest", "rpm"]
 # what appsrv-wsgi depends on, and applications
-PYTHON = ["python3", "python3-flask"]
+PYTHON = ["python3", "python3-django", "python3-flask"]
 PACKAGES = {
     ("bookworm", "run"): RUN + ["libmicrohttpd12"],
     ("trixie", "run"): RUN + ["libmicrohttpd12t64"],
