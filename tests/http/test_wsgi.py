@@ -382,7 +382,7 @@ def test_kinds_of_callables(start, target):
 def test_what_cannot_be_loaded_is_told(build, tmp_path, target, told):
     from test_plugins import check  # pylint: disable=import-outside-toplevel
     code, output = check(build, tmp_path, application("one", target))
-    assert code == 78 and f"[app one] {told}" in output
+    assert code == 78 and f"[app one] {told}" in output and "CODE_FILE= " not in output
     assert target != "broken:app" or "Traceback (most recent call last):" in output
 
 
