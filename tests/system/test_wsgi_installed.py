@@ -126,9 +126,9 @@ def test_example_in_flask(shop):
 
 def test_example_in_django(shop):
     use_example(shop, "mysite", files=["mysite/manage.py", "mysite/mysite", "mysite/static"])
-    shop.container.write_file("/srv/mysite/secret.key", "0123456789abcdef" * 4, mode=0o600)
+    shop.container.write_file("/srv/mysite/secret.env", "MYSITE_KEY=" + "0123456789abcdef" * 4 + "\n", mode=0o600)
     shop.container.run("sh", "-c", "cd /srv/mysite && python3 manage.py collectstatic")
-    shop.drop_in("[Service]\nLoadCredential=mysite.key:/srv/mysite/secret.key\n")
+    shop.drop_in("[Service]\nEnvironmentFile=/srv/mysite/secret.env\n")
     assert "2 applications loaded" in shop.container.run("appsrv", "check").stdout
     shop.begin()
     since = shop.mark()

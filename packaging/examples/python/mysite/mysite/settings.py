@@ -5,9 +5,8 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# In the service a credential, which nobody but root and the service can read; for manage.py the file that it is made of.
-KEY_FILE = Path(os.environ["CREDENTIALS_DIRECTORY"], "mysite.key") if "CREDENTIALS_DIRECTORY" in os.environ else BASE_DIR / "secret.key"
-SECRET_KEY = KEY_FILE.read_text(encoding="ascii").strip()
+# Only root may read the file: systemd does, and hands it to the service. For manage.py and `appsrv check`, run by root, it is read here.
+SECRET_KEY = os.environ.get("MYSITE_KEY") or (BASE_DIR / "secret.env").read_text(encoding="ascii").strip().partition("=")[2]
 
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
