@@ -126,7 +126,7 @@ def on_gunicorn():
         finally:
             end(gunicorn)
         seen, torn = count_files(Path(folder))
-    return Result("Gunicorn, RotatingFileHandler", answered, records_of(answered), seconds, seen, torn)
+    return Result("Gunicorn", answered, records_of(answered), seconds, seen, torn)
 
 
 def answers(server):
@@ -218,10 +218,11 @@ def rows(result):
 
 
 def show(results):
-    print(f"\nOne Flask application, {WORKERS} workers, {REQUESTS:,} requests, {len(WHAT)} records each (one a traceback):\n")
-    print(f"{'':28}" + "".join(f"{result.name:>32}" for result in results))
+    print(f"\nOne Flask application, {WORKERS} workers, {REQUESTS:,} requests, {len(WHAT)} records each (one a traceback);"
+          "\non Gunicorn to a RotatingFileHandler that keeps more files than it fills, on appsrv to the journal\n")
+    print(f"{'':28}" + "".join(f"{result.name:>20}" for result in results))
     for lines in zip(*map(rows, results)):
-        print(f"{lines[0][0]:28}" + "".join(f"{value:>32}" for _, value in lines))
+        print(f"{lines[0][0]:28}" + "".join(f"{value:>20}" for _, value in lines))
     print()
 
 
