@@ -18,6 +18,9 @@ unitdir      ?= $(prefix)/lib/systemd/system
 catalogdir   ?= $(prefix)/lib/systemd/catalog
 pkgconfigdir ?= $(libdir)/pkgconfig
 plugindir    := $(libdir)/appsrv
+# where a script in Python finds what was packaged for it, when it is run without the server
+pythondir    ?= $(if $(PYTHON),$(shell $(PYTHON_PROGRAM) -c 'import sysconfig; print(sysconfig.get_path("purelib", \
+                  "deb_system" if "deb_system" in sysconfig.get_scheme_names() else "posix_prefix", {"base": "$(prefix)"}))'))
 
 CC         ?= cc
 PKG_CONFIG ?= pkg-config
@@ -77,7 +80,7 @@ PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKA
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system chaos bench bench-log test-programs asan valgrind lint headers layers format \
+.PHONY: all help run setup check unit http package system chaos bench bench-log demo-logging test-programs asan valgrind lint headers layers format \
         format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -145,7 +148,8 @@ $(B)/%.table: $(B)/generate
 
 SUBST = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(prefix)|g' -e 's|@BINDIR@|$(bindir)|g' \
         -e 's|@LIBDIR@|$(libdir)|g' -e 's|@INCLUDEDIR@|$(includedir)|g' -e 's|@PLUGINDIR@|$(plugindir)|g' \
-        -e 's|@SYSCONFDIR@|$(sysconfdir)|g' -e 's|@DOCDIR@|$(docdir)|g'
+        -e 's|@SYSCONFDIR@|$(sysconfdir)|g' -e 's|@DOCDIR@|$(docdir)|g' \
+        -e 's|@PYTHONDIR@|$(pythondir)|g'
 
 $(B)/appsrv.%: packaging/man/appsrv.%.in $(B)/settings.table $(B)/flags
 	$(call say,GEN,$@)
@@ -198,6 +202,9 @@ bench-log:                              ## what a record costs, and records/s in
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
 	@$(MAKE) --no-print-directory test-programs
 	@tests/bench/log.py
+demo-logging:                           ## 60,000 records of a Flask application: how many arrive on Gunicorn, how many on appsrv
+	@$(MAKE) --no-print-directory setup GROUPS="test bench"
+	@tests/bench/demo_logging.py
 
 # -- looking at the source ------------------------------------------------------------------------------
 SOURCES := $(wildcard service/*.c service/*/*.[ch] include/appsrv/*.h packaging/*.c packaging/examples/*.c \
@@ -250,7 +257,9 @@ run-fuzz_%: fuzzers
 install: all                            ## into $(DESTDIR)$(prefix)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(bindir)/appsrv
 	install -D -m 0755 -t $(DESTDIR)$(plugindir) $(B)/welcome.so $(filter %.so,$(PLUGINS))
-	$(if $(PLUGINS),install -D -m 0644 -t $(DESTDIR)$(plugindir)/python/appsrv $(filter %.py,$(PLUGINS)))
+	$(if $(PLUGINS),install -D -m 0644 -t $(DESTDIR)$(pythondir)/appsrv $(filter %.py,$(PLUGINS)))
+	$(if $(PLUGINS),install -d -m 0755 $(DESTDIR)$(plugindir)/python)
+	$(if $(PLUGINS),ln -sfnr $(DESTDIR)$(pythondir)/appsrv $(DESTDIR)$(plugindir)/python/appsrv)
 	install -D -m 0644 -t $(DESTDIR)$(includedir)/appsrv include/appsrv/*.h
 	install -D -m 0644 $(B)/appsrv.pc $(DESTDIR)$(pkgconfigdir)/appsrv.pc
 	install -D -m 0644 $(B)/appsrv.ini $(DESTDIR)$(sysconfdir)/appsrv/appsrv.ini

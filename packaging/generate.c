@@ -143,6 +143,9 @@ static void man_text(const char *text)
                         (void)fputs("\\-", stdout);
                 else
                         (void)fputc(*text, stdout);
+                /* no line is as long as a priority string */
+                if (*text == ':' && (text[1] == '+' || text[1] == '-'))
+                        (void)fputs("\\:", stdout);
                 at_start = *text == '\n';
         }
 }
@@ -187,9 +190,10 @@ static void man_setting(const struct setting_row *row)
         man_item(row->key);
         man_paragraphs(row->doc);
         if (*row->value) {
-                (void)printf(".br\nDefault: \\fB");
+                /* ragged: what has no blanks cannot be spread */
+                (void)printf(".br\n.na\nDefault: \\fB");
                 man_text(row->value);
-                (void)printf("\\fP.\n");
+                (void)printf("\\fP.\n.ad\n");
         }
         if (is_limited(row)) {
                 (void)printf(".br\nAllowed: ");

@@ -118,7 +118,8 @@ static int check_environment(const char *virtualenv, char why[static WHY_MAX])
         return -EINVAL;
 }
 
-/* `import appsrv` works in it, and appsrv.start made what applications find. */
+/* `import appsrv` works in it, and appsrv.start made what applications find. In front: the package
+ * of another version may be installed. Nothing else is in that folder. */
 static int prepare(char why[static WHY_MAX])
 {
         char folder[PATH_MAX];
@@ -130,7 +131,7 @@ static int prepare(char why[static WHY_MAX])
                 return -ENOENT;
         path = PySys_GetObject("path"); /* borrowed */
         item = PyUnicode_DecodeFSDefault(folder);
-        if (path && item && PyList_Append(path, item) == 0)
+        if (path && item && PyList_Insert(path, 0, item) == 0)
                 started = PyImport_ImportModule("appsrv.start");
         if (started)
                 return 0;

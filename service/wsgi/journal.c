@@ -14,7 +14,7 @@
 
 #include "wsgi/current.h"
 
-/* Beyond it a text is cut, so that no record is too large for the log. */
+/* Beyond it a text is cut, and FIELDS_CUT says so: no record may be too large for the log. */
 #define MESSAGE_SIZE_MAX ((size_t)256 * 1024)
 #define VALUE_SIZE_MAX   ((size_t)16 * 1024)
 
@@ -23,8 +23,8 @@
 
 #define NAME_SIZE_MAX 64
 
-/* The other fields of a record leave room for two: REQUEST_ID and FIELDS_DROPPED. */
-#define EXTRA_MAX (APPSRV_FIELDS_MAX - 2)
+/* The other fields of a record leave room for three: REQUEST_ID, FIELDS_DROPPED, FIELDS_CUT. */
+#define EXTRA_MAX (APPSRV_FIELDS_MAX - 3)
 
 /* A name and a value each, which may be text and its bytes. */
 #define OWNERS_MAX (3 * APPSRV_FIELDS_MAX)
@@ -65,6 +65,7 @@ struct draft {
         size_t n;
         size_t n_owners;
         size_t n_dropped; /* fields that found no room */
+        size_t n_cut;
 };
 
 int journal_init(void)
@@ -97,6 +98,7 @@ static void add(struct draft *draft, const char *name, const char *value, size_t
 {
         /* Not in the middle of a character. */
         if (size > most) {
+                draft->n_cut++;
                 size = most;
                 while (size > 0 && ((unsigned char)value[size] & 0xc0) == 0x80)
                         size--;
@@ -341,17 +343,27 @@ static void print_line(const char *text, size_t size)
         (void)!write(STDERR_FILENO, line, (size_t)n);
 }
 
+#define NUMBER_SIZE 24
+
+/* Nothing is left out or cut without a word. */
+static void add_count(struct draft *draft, const char *name, size_t count,
+                      char text[static NUMBER_SIZE])
+{
+        if (count == 0)
+                return;
+        (void)snprintf(text, NUMBER_SIZE, "%zu", count);
+        add(draft, name, text, strlen(text), NUMBER_SIZE);
+}
+
 static void hand_over(struct draft *draft, int level)
 {
         struct current here = current_here();
         _cleanup_object_ PyObject *id = NULL;
-        char dropped[24];
+        char dropped[NUMBER_SIZE], cut[NUMBER_SIZE];
         const char *text;
 
-        if (draft->n_dropped > 0) {
-                (void)snprintf(dropped, sizeof(dropped), "%zu", draft->n_dropped);
-                add(draft, "FIELDS_DROPPED", dropped, strlen(dropped), sizeof(dropped));
-        }
+        add_count(draft, "FIELDS_DROPPED", draft->n_dropped, dropped);
+        add_count(draft, "FIELDS_CUT", draft->n_cut, cut);
         if (current_forked()) {
                 print_line(draft->fields[0].value, draft->fields[0].len);
                 return;

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -15,6 +16,16 @@ from lib.serving import Serving
 from lib.wait import wait_until
 
 APPS = Path(__file__).parent.parent / "apps" / "wsgi"
+HERE = """
+import sys
+import appsrv
+import sold
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [f"{sold.GOODS} {sys.prefix} {appsrv.__file__}".encode()]
+"""
 TEXT = b"".join(b"line %d\n" % number for number in range(20000))
 
 
@@ -371,7 +382,7 @@ def test_kinds_of_callables(start, target):
 def test_what_cannot_be_loaded_is_told(build, tmp_path, target, told):
     from test_plugins import check  # pylint: disable=import-outside-toplevel
     code, output = check(build, tmp_path, application("one", target))
-    assert code == 78 and f"[app one] {told}" in output
+    assert code == 78 and f"[app one] {told}" in output and "CODE_FILE= " not in output
     assert target != "broken:app" or "Traceback (most recent call last):" in output
 
 
@@ -393,3 +404,18 @@ def test_target_of_the_command_line_may_be_a_module(build, tmp_path):
     with server:
         assert environ_of(server, "/a?b")["PATH_INFO"] == "/a"
         assert "APP=pep" in server.wait_for_line("GET /a?b", "OUTCOME=ok")
+
+
+def test_the_package_beside_the_plugin_is_used_though_another_one_is_installed(build, tmp_path):
+    venv = tmp_path / "venv"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
+    [packages] = venv.glob("lib/python3.*/site-packages")
+    (packages / "appsrv").mkdir()
+    (packages / "appsrv" / "__init__.py").write_text("raise RuntimeError('of another version')\n")
+    (packages / "sold.py").write_text("GOODS = 'tea'\n")
+    (tmp_path / "here.py").write_text(HERE)
+    config = f"[server]\nworkers = 1\n[app here]\ntype = wsgi\nmodule = here:app\nchdir = {tmp_path}\nvirtualenv = {venv}\n"
+    with Serving(build, tmp_path, config) as server:
+        goods, prefix, package = server.ask("/").body.decode().split()
+        assert goods == "tea" and prefix == str(venv)
+        assert Path(package).parent == build.program.parent / "python" / "appsrv"

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a Python application logs and prints: one record each, with the request, the line of code and its own fields."""
 import re
+import subprocess
 
 import pytest
 
 from lib.serving import Serving
-from test_wsgi import application, the_plugin  # noqa: F401  pylint: disable=unused-import
+from test_wsgi import APPS, application, the_plugin  # noqa: F401  pylint: disable=unused-import
 
 ONE = "[server]\nworkers = 1\nthreads = 2\n[log]\nlevel = debug\n"
 
@@ -45,6 +46,7 @@ def test_extra_becomes_fields(logs):
                   "TEXT=two\\x0alines", "ODD=<Odd without a text>", "LONE=\\udc80", "X___BER=1"):
         assert field in line, (field, line[:3000])
     assert 1000 < line.count("y") < 16500
+    logs.wait_for_line("yyy FIELDS_CUT=1")
     assert line.count("REQUEST_ID=") == 2
 
 
@@ -124,12 +126,19 @@ def test_queues(logs):
 
 def test_long_records_are_whole(logs):
     logs.wait_for_line("zz", f"REQUEST_ID={logs.ask('/long').request_id}")
-    assert logs.output().count("z") >= 200000
+    assert logs.output().count("z") >= 200000 and not logs.lines("zzz WORKER_PID=", "FIELDS_CUT")
+
+
+def test_records_beyond_the_limit_say_so(logs):
+    answer = logs.ask("/longer")
+    logs.wait_for_line("www WORKER_PID=", f"REQUEST_ID={answer.request_id}", "FIELDS_CUT=1")
+    assert sum(map(len, re.findall(r"www+", logs.output()))) == 256 * 1024
 
 
 # -- configurations of the application ---------------------------------------------------------------
 
-@pytest.mark.parametrize("how, prefix, debug", [("dict", "OWN WARNING ", True), ("basic", "BASIC ", True), ("handler", "HANDLER ", True)])
+@pytest.mark.parametrize("how, prefix, debug", [("dict", "OWN WARNING ", True), ("basic", "BASIC ", True), ("handler", "HANDLER ", True),
+                                                ("wrapper", "AROUND ", True)])
 def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how, prefix, debug):
     with Serving(build, tmp_path, ONE + application("logs", f"logs:configured_by_{how}()")) as server:
         answer = server.ask("/")
@@ -140,11 +149,43 @@ def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how
         record(server, f"id is {answer.request_id} ", of=answer)
 
 
+def test_streams_of_the_application_are_its_own(build, tmp_path):
+    with Serving(build, tmp_path, ONE + application("logs", "logs:configured_by_memory()")) as server:
+        answer = server.ask("/")
+        assert answer.body == b"debugging of shop.orders\nwarning of shop.orders\n" + b"id is " + answer.request_id.encode() + b"\n"
+        record(server, " warning of shop.orders ", of=answer)
+
+
+def test_handler_by_its_name_in_a_configuration(build, tmp_path):
+    with Serving(build, tmp_path, ONE + application("logs", "logs:configured_by_journal()")) as server:
+        answer = server.ask("/")
+        line = record(server, " JOURNAL WARNING warning of shop.orders ", of=answer)
+        assert "TENANT=t1" in line and "LOGGER=shop.orders" in line and " warn " in line
+        record(server, f" JOURNAL INFO id is {answer.request_id} ", of=answer)
+        assert len(server.lines("warning of ")) == 1 and not server.lines("debugging of ")
+
+
 def test_files_of_the_application_are_written_as_well(build, tmp_path):
     file = tmp_path / "own.log"
     with Serving(build, tmp_path, ONE + application("logs", "logs:configured_by_file()"), wrapper=("env", f"LOGS_FILE={file}")) as server:
         record(server, " warning of shop.orders ", of=server.ask("/"))
     assert "FILE warning of shop.orders\n" in file.read_text(encoding="utf-8")
+
+
+def test_handler_outside_of_the_server(build, tmp_path):
+    script = tmp_path / "cron.py"
+    script.write_text("import logging\nimport logs\nimport appsrv\nlogs.configured_by_journal()\n"
+                      "logging.warning('id is %s', appsrv.request_id())\n")
+    done = subprocess.run(["/usr/bin/python3", "-B", script], capture_output=True, text=True, check=True,
+                          env={"PYTHONPATH": f"{build.program.parent / 'python'}:{APPS}"})
+    assert done.stdout == "" and done.stderr == "JOURNAL WARNING id is None\n"
+
+
+def test_flask_as_its_documentation_configures_logging(build, tmp_path):
+    with Serving(build, tmp_path, ONE + application("logs", "logs:flask_as_documented()")) as server:
+        answer = server.ask("/")
+        line = record(server, "of the Flask application", of=answer)
+        assert " DOCUMENTED WARNING in logs: " in line and "LOGGER=shop" in line and "CODE_FUNC=index" in line
 
 
 def test_flask(build, tmp_path):

@@ -19,10 +19,10 @@ SUITES = ("bookworm", "trixie")
 # What the packages depend on is in the run roots, so that installing them needs no network; more is left out on
 # purpose (no kill, no curl, no Python): a unit that needs such a thing fails here and not on a user's machine.
 RUN = ["systemd", "systemd-sysv", "dbus", "libinih1", "libsystemd0", "rpm"]
-BUILD = ["build-essential", "debhelper", "libgnutls28-dev", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev",
+BUILD = ["build-essential", "debhelper", "dh-python", "libgnutls28-dev", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev",
          "openssl", "pkgconf", "python3-dev", "python3-flask", "python3-pytest", "rpm"]
 # what appsrv-wsgi depends on, and applications
-PYTHON = ["python3", "python3-flask"]
+PYTHON = ["python3", "python3-django", "python3-flask"]
 # and the servers that appsrv is measured beside
 PEERS = ["gunicorn", "uwsgi-core", "uwsgi-plugin-python3"]
 PACKAGES = {

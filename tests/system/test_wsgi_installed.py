@@ -97,3 +97,74 @@ def test_no_record_of_an_answered_request_is_lost_when_workers_are_killed(shop):
     seen = count(shop, since, answered)
     assert set(seen.values()) == {1}
     assert len(shop.events("worker-died", since)) == 5
+
+
+# -- examples and scripts -----------------------------------------------------------------------------
+
+EXAMPLES = "/usr/share/doc/appsrv-wsgi/examples/python"
+
+
+def use_example(shop, name, *, files):
+    """The example's files in /srv and its configuration, as its comments tell, instead of the shop."""
+    container = shop.container
+    container.run("mkdir", "-p", f"/srv/{name}")
+    container.run("cp", "-r", *[f"{EXAMPLES}/{file}" for file in files], f"/srv/{name}/")
+    shop.configure(CONFIGURATION, container.path(f"{EXAMPLES}/{name}.ini").read_text(encoding="utf-8"))
+
+
+def test_example_in_flask(shop):
+    use_example(shop, "hello", files=["hello.py"])
+    shop.begin()
+    since = shop.mark()
+    answer = shop.ask("/hello/you")
+    assert answer.body == b"hello, you\n"
+    record = shop.container.wait_for_entry("GUEST=you")
+    assert record["MESSAGE"] == "said hello to you" and record["REQUEST_ID"] == answer.request_id and record["LOGGER"] == "hello"
+    assert (record["CODE_FILE"], record["CODE_FUNC"]) == ("/srv/hello/hello.py", "hello")
+    assert [entry["APP"] for entry in shop.wait_for_access_records(1, since)] == ["hello"]
+
+
+def test_example_in_django(shop):
+    use_example(shop, "mysite", files=["mysite/manage.py", "mysite/mysite", "mysite/static"])
+    shop.container.write_file("/srv/mysite/secret.env", "MYSITE_KEY=" + "0123456789abcdef" * 4 + "\n", mode=0o600)
+    shop.container.run("sh", "-c", "cd /srv/mysite && python3 manage.py collectstatic")
+    shop.drop_in("[Service]\nEnvironmentFile=/srv/mysite/secret.env\n")
+    assert "2 applications loaded" in shop.container.run("appsrv", "check").stdout
+    shop.begin()
+    since = shop.mark()
+    answer, failed, style = [shop.ask(target) for target in ("/hello/you", "/fail", "/static/mysite/style.css")]
+    assert b"hello, you" in answer.body and failed.status == 500 and style.headers["content-type"].startswith("text/css")
+    assert [record["APP"] for record in shop.wait_for_access_records(3, since)] == ["mysite", "mysite", "mysite-static"]
+    greeting, traceback = wait_until(lambda: shop.records("RECORD=app", since=since)[1:] and shop.records("RECORD=app", since=since), 20, "two records")
+    assert greeting["MESSAGE"] == "said hello to you" and greeting["GUEST"] == "you" and greeting["LOGGER"] == "mysite.urls"
+    assert (greeting["CODE_FILE"], greeting["CODE_FUNC"]) == ("/srv/mysite/mysite/urls.py", "hello")
+    assert traceback["MESSAGE"].startswith("Internal Server Error: /fail\nTraceback (most recent call last):\n")
+    assert traceback["LOGGER"] == "django.request" and traceback["EXCEPTION"] == "LookupError" and traceback["REQUEST_ID"] == failed.request_id
+    assert not shop.records("RECORD=output", since=since)
+    shop.container.systemctl("reload", "appsrv")
+    assert shop.ask("/hello/me").status == 200
+
+
+SCRIPT = """
+import logging.config, appsrv
+logging.config.dictConfig({"version": 1, "handlers": {"journal": {"class": "appsrv.logging.JournalHandler"}}, "root": {"handlers": ["journal"]}})
+logging.warning("no request: %s", appsrv.request_id())
+"""
+
+
+def test_scripts_without_the_server_find_its_package(shop):
+    container = shop.container
+    assert container.run("python3", "-c", SCRIPT).stderr == "no request: None\n"
+    container.run("python3", "-m", "venv", "--without-pip", "/srv/venv")
+    assert "No module named 'appsrv'" in container.run("/srv/venv/bin/python3", "-c", SCRIPT, check=False).stderr
+    container.run("sh", "-c", "ln -s /usr/lib/python3/dist-packages/appsrv /srv/venv/lib/python3.*/site-packages/")
+    assert container.run("/srv/venv/bin/python3", "-c", SCRIPT).stderr == "no request: None\n"
+
+
+def test_package_goes_and_leaves_nothing(shop):
+    """The last one: nothing that a script has compiled is left, either."""
+    files = [name for name in shop.container.run("dpkg", "-L", "appsrv-wsgi").stdout.split() if "appsrv" in name]
+    assert "/usr/lib/python3/dist-packages/appsrv/logging.py" in files
+    assert "No such" not in shop.container.run("dpkg", "--remove", "appsrv-wsgi").stderr
+    assert not [name for name in files if name.startswith("/usr/lib/python3") and shop.container.path(name).exists()]
+    assert not [name for name in files if "/appsrv/python" in name and shop.container.path(name).exists()]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Everything that a Python application may say, and how."""
 import contextvars
+import io
 import logging
 import logging.config
 import logging.handlers
@@ -138,6 +139,11 @@ def long():
     logger.info("z" * 200000)
 
 
+@route
+def longer():
+    logger.info("w" * 300000)
+
+
 def app(environ, start_response):
     ROUTES[environ["PATH_INFO"]]()
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -157,6 +163,26 @@ def configured_by_dict():
     return saying("shop.orders", "django.request")
 
 
+def configured_by_journal():
+    """With the handler by its name only: at the root and at a logger below it, each record comes to both."""
+    logging.config.dictConfig({
+        "version": 1, "disable_existing_loggers": False,
+        "formatters": {"own": {"format": "JOURNAL %(levelname)s %(message)s"}},
+        "filters": {"tenant": {"()": Tenant}},
+        "handlers": {"journal": {"class": "appsrv.logging.JournalHandler", "formatter": "own", "filters": ["tenant"], "level": "INFO"}},
+        "loggers": {"shop": {"handlers": ["journal"]}},
+        "root": {"handlers": ["journal"], "level": "DEBUG"}})
+    return saying("shop.orders")
+
+
+class Tenant:
+    """A filter that adds to a record, as of many projects."""
+
+    def filter(self, record):
+        record.tenant = "t1"
+        return True
+
+
 def configured_by_basic():
     logging.basicConfig(level=logging.DEBUG, format="BASIC %(message)s")
     return saying("shop.orders")
@@ -174,6 +200,34 @@ def configured_by_handler():
     return saying("shop.orders")
 
 
+def configured_by_wrapper():
+    """As where colorama is installed: Django's commands have it put itself around the streams."""
+    class Around:
+        def __init__(self, stream):
+            self._stream = stream
+
+        def __getattr__(self, name):
+            return getattr(self._stream, name)
+    sys.stderr = Around(sys.stderr)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("AROUND %(message)s"))
+    logging.getLogger("shop.orders").addHandler(handler)
+    return saying("shop.orders")
+
+
+def configured_by_memory():
+    """A stream of the application's own stays one."""
+    kept = io.StringIO()
+    handler = logging.StreamHandler(kept)
+    logging.getLogger("shop.orders").addHandler(handler)
+    inner = saying("shop.orders")
+
+    def application(environ, start_response):
+        inner(environ, start_response)
+        return [kept.getvalue().encode()]
+    return application
+
+
 def saying(*names):
     def application(environ, start_response):
         for name in names:
@@ -181,6 +235,16 @@ def saying(*names):
             logging.getLogger(name).warning("warning of %s", name)
         return app({"PATH_INFO": "/request"}, start_response)
     return application
+
+
+def flask_as_documented():
+    """The configuration of Flask's documentation."""
+    logging.config.dictConfig({
+        "version": 1,
+        "formatters": {"default": {"format": "DOCUMENTED %(levelname)s in %(module)s: %(message)s"}},
+        "handlers": {"wsgi": {"class": "logging.StreamHandler", "stream": "ext://flask.logging.wsgi_errors_stream", "formatter": "default"}},
+        "root": {"level": "INFO", "handlers": ["wsgi"]}})
+    return flask()
 
 
 def flask():

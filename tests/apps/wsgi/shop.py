@@ -14,7 +14,7 @@ log = logging.getLogger("shop.orders")
 
 if os.environ.get("LOG_FILE"):
     logging.basicConfig(level=logging.INFO, format="%(process)d %(name)s %(levelname)s %(message)s", handlers=[
-        logging.handlers.RotatingFileHandler(os.environ["LOG_FILE"], maxBytes=1_000_000, backupCount=1000)])
+        logging.handlers.RotatingFileHandler(os.environ["LOG_FILE"], maxBytes=50_000, backupCount=2000)])
 
 
 @app.route("/order")

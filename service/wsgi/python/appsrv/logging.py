@@ -78,7 +78,7 @@ def _innermost(traceback):
 
 def exception(what, error, logger="appsrv.wsgi", level=logging.ERROR):
     """One record of an exception that nobody caught, with its traceback; the place is where it was raised."""
-    record = logging.LogRecord(logger, level, "", 0, what, None, None)
+    record = logging.LogRecord(logger, level, None, None, what, None, None)
     if error is not None:
         record.exc_info = (type(error), error, error.__traceback__)
         if error.__traceback__ is not None:

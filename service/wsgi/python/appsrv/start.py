@@ -71,9 +71,19 @@ _emit = logging.StreamHandler.emit
 _basic_config = logging.basicConfig
 
 
+def _is_ours(stream):
+    """Whether what is written there comes to the server; also through what is around it (colorama, flask.logging)."""
+    if type(stream) is Stream:  # pylint: disable=unidiomatic-typecheck
+        return True
+    try:
+        return stream.fileno() in (1, STDERR)
+    except Exception:  # pylint: disable=broad-exception-caught
+        return False
+
+
 def _emit_once(self, record):
     """A handler that writes to the streams of the server writes to the journal, where each record stands once."""
-    if type(self.stream) is not Stream:  # pylint: disable=unidiomatic-typecheck
+    if not _is_ours(self.stream):
         _emit(self, record)
         return
     try:
