@@ -129,7 +129,8 @@ def test_long_records_are_whole(logs):
 
 # -- configurations of the application ---------------------------------------------------------------
 
-@pytest.mark.parametrize("how, prefix, debug", [("dict", "OWN WARNING ", True), ("basic", "BASIC ", True), ("handler", "HANDLER ", True)])
+@pytest.mark.parametrize("how, prefix, debug", [("dict", "OWN WARNING ", True), ("basic", "BASIC ", True), ("handler", "HANDLER ", True),
+                                                ("writer", "WRITER ", True)])
 def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how, prefix, debug):
     with Serving(build, tmp_path, ONE + application("logs", f"logs:configured_by_{how}()")) as server:
         answer = server.ask("/")
@@ -137,6 +138,13 @@ def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how
         assert bool(server.lines("debugging of shop.orders")) == debug
         assert len(server.lines("warning of ")) == (2 if how == "dict" else 1)
         record(server, f"id is {answer.request_id} ", of=answer)
+
+
+def test_what_a_handler_cannot_write_is_in_the_journal(build, tmp_path):
+    with Serving(build, tmp_path, ONE + application("logs", "logs:configured_by_failing()")) as server:
+        answer = server.ask("/request")
+        assert "LOGGER=shop.orders" in record(server, f" id is {answer.request_id} ", of=answer)
+        assert server.output().count("OSError: the disk is full") == 1
 
 
 def test_files_of_the_application_are_written_as_well(build, tmp_path):

@@ -174,6 +174,39 @@ def configured_by_handler():
     return saying("shop.orders")
 
 
+class Writer(logging.Handler):
+    """Writes in pieces to a stream that it finds out late, as Radicale's does."""
+
+    def emit(self, record):
+        sys.stderr.write(self.format(record))
+        sys.stderr.write("\n")
+        sys.stderr.flush()
+
+
+class Failing(logging.Handler):
+    """Has no place to write to."""
+
+    def emit(self, record):
+        try:
+            raise OSError("the disk is full")
+        except OSError:
+            self.handleError(record)
+
+
+def configured_by_writer():
+    writer = Writer()
+    writer.setFormatter(logging.Formatter("WRITER %(message)s"))
+    logging.getLogger("shop.orders").addHandler(writer)
+    return saying("shop.orders")
+
+
+def configured_by_failing():
+    """No other handler sees what this logger says."""
+    logger.addHandler(Failing())
+    logger.propagate = False
+    return app
+
+
 def saying(*names):
     def application(environ, start_response):
         for name in names:

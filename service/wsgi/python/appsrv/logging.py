@@ -25,12 +25,12 @@ def text_of(record, formatter=None):
         return f"{record.msg!r} {record.args!r} (not formatted: {type(error).__name__}: {error})"
 
 
-def commit(record, formatter=None):
+def commit(record, formatter=None, text=None):
     """Write a record to the journal, unless another handler has."""
     if "_appsrv_committed" in record.__dict__:
         return
     record._appsrv_committed = True
-    _commit(record, text_of(record, formatter))
+    _commit(record, text_of(record, formatter) if text is None else text)
 
 
 class JournalHandler(logging.Handler):
