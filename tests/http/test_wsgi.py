@@ -232,6 +232,11 @@ def test_statuses(pep, code):
             assert code != 204 or not {"content-length", "transfer-encoding"} & set(answer.headers)
 
 
+def test_a_304_tells_no_length_but_that_of_the_200(pep):
+    length = pep.ask("/checked/status?code=304").headers.get("content-length")
+    assert length == ("0" if pep.microhttpd().startswith("0.") else None)
+
+
 def test_second_start_response_replaces_the_first(pep):
     answer = pep.ask("/replaced")
     assert answer.headers["content-type"] == "text/html" and answer.headers["content-length"] == "5"
