@@ -148,7 +148,7 @@ def test_ways_to_read_a_body(pep, chunked):
                                        "rest": "mn\nop", "end": "", "end_line": ""}
 
 
-@pytest.mark.parametrize("body", [b"", b"x", b"x" * 65537, os.urandom(1 << 20)])
+@pytest.mark.parametrize("body", [b"", b"x", b"x" * 65537, os.urandom(1 << 20)], ids=len)
 def test_body_arrives_whole(pep, body):
     assert pep.ask("/checked/echo", method="POST", headers=[("Content-Type", "x/y")], body=body).body == body
 
@@ -287,7 +287,7 @@ def test_failed_close_is_told(pep):
 
 @pytest.mark.parametrize("kind", ["plain", "memory"])
 @pytest.mark.parametrize("query, part", [("", TEXT), ("&seek=5", TEXT[5:]), ("&length=100", TEXT[:100]), ("&seek=5&length=10", TEXT[5:15]),
-                                         ("&seek=999999", b"")])
+                                         ("&seek=999999", b"")], ids=len)
 def test_files(pep, kind, query, part):
     target = f"/file?kind={kind}{query}"
     for prefix in ("", "/checked"):

@@ -47,7 +47,7 @@ class Serving(Server):
     def __enter__(self):
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(self.folder / "manager"))
-        self._manager = threading.Thread(target=self._listen)
+        self._manager = threading.Thread(target=self._listen, daemon=True)
         self._manager.start()
         runtime = self.folder / "runtime"
         runtime.mkdir(mode=0o700, exist_ok=True)
