@@ -119,7 +119,10 @@ def test_forked_children_leave_log_and_client_alone(logs):
 
 
 def test_queues(logs):
-    record(logs, "through a queue", of=logs.ask("/queued"))
+    answer = logs.ask("/queued")
+    for name, text in (("queued", " through a queue "), ("queued.only", " alone in a queue ")):
+        line = record(logs, text)
+        assert f"LOGGER={name} " in line and f"REQUEST_ID={answer.request_id}" in line
 
 
 def test_long_records_are_whole(logs):

@@ -126,10 +126,12 @@ def forks():
 def queued():
     records = queue.SimpleQueue()
     listener = logging.handlers.QueueListener(records, logging.StreamHandler())
-    other = logging.getLogger("queued")
-    other.addHandler(logging.handlers.QueueHandler(records))
+    for name in ("queued", "queued.only"):
+        logging.getLogger(name).addHandler(logging.handlers.QueueHandler(records))
+    logging.getLogger("queued.only").propagate = False
     listener.start()
-    other.warning("through a queue")
+    logging.getLogger("queued").warning("through a queue")
+    logging.getLogger("queued.only").warning("alone in a queue")
     listener.stop()
 
 

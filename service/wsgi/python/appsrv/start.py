@@ -11,7 +11,7 @@ import warnings
 
 import _appsrv
 
-from appsrv.logging import JournalHandler, commit, exception
+from appsrv.logging import JournalHandler, commit, exception, mark
 
 STDERR = 2
 
@@ -85,6 +85,7 @@ _basic_config = logging.basicConfig
 
 def _handle_once(self, record):
     """What a handler writes to the streams of the server is the text of its record, which stands in the journal once."""
+    mark(record)
     before, _handling.written = _handling.written, []
     try:
         passed = _handle(self, record)
