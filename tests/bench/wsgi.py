@@ -33,7 +33,7 @@ PEER_PORT = 9000
 SETTINGS = "[server]\nworkers = 2\nthreads = 4\n[log]\naccess = {access}\n"
 USE = "[app hello]\ntype = wsgi\nmodule = hello:{name}\nchdir = " + FOLDER + "\n"
 GUNICORN = "/usr/bin/gunicorn --workers 2 --worker-class gthread --threads 4 --bind 127.0.0.1:9000"
-UWSGI = "/usr/bin/uwsgi --plugin python3 --master --need-app --processes 2 --disable-logging --listen 100 --wsgi-file hello.py --callable app"
+UWSGI = "/usr/bin/uwsgi --plugin python3 --master --need-app --die-on-term --processes 2 --disable-logging --listen 100 --wsgi-file hello.py --callable app"
 
 
 @dataclass

@@ -121,7 +121,10 @@ def test_forked_children_leave_log_and_client_alone(logs):
 
 
 def test_queues(logs):
-    record(logs, "through a queue", of=logs.ask("/queued"))
+    answer = logs.ask("/queued")
+    for name, text in (("queued", " through a queue "), ("queued.only", " alone in a queue ")):
+        line = record(logs, text)
+        assert f"LOGGER={name} " in line and f"REQUEST_ID={answer.request_id}" in line
 
 
 def test_long_records_are_whole(logs):
@@ -138,7 +141,7 @@ def test_records_beyond_the_limit_say_so(logs):
 # -- configurations of the application ---------------------------------------------------------------
 
 @pytest.mark.parametrize("how, prefix, debug", [("dict", "OWN WARNING ", True), ("basic", "BASIC ", True), ("handler", "HANDLER ", True),
-                                                ("wrapper", "AROUND ", True)])
+                                                ("wrapper", "AROUND ", True), ("writer", "WRITER ", True)])
 def test_configurations_are_honoured_and_nothing_is_doubled(build, tmp_path, how, prefix, debug):
     with Serving(build, tmp_path, ONE + application("logs", f"logs:configured_by_{how}()")) as server:
         answer = server.ask("/")
@@ -163,6 +166,13 @@ def test_handler_by_its_name_in_a_configuration(build, tmp_path):
         assert "TENANT=t1" in line and "LOGGER=shop.orders" in line and " warn " in line
         record(server, f" JOURNAL INFO id is {answer.request_id} ", of=answer)
         assert len(server.lines("warning of ")) == 1 and not server.lines("debugging of ")
+
+
+def test_what_a_handler_cannot_write_is_in_the_journal(build, tmp_path):
+    with Serving(build, tmp_path, ONE + application("logs", "logs:configured_by_failing()")) as server:
+        answer = server.ask("/request")
+        assert "LOGGER=shop.orders" in record(server, f" id is {answer.request_id} ", of=answer)
+        assert server.output().count("OSError: the disk is full") == 1
 
 
 def test_files_of_the_application_are_written_as_well(build, tmp_path):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A real `appsrv serve` as a child process on a free loopback port."""
 import contextlib
+import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -45,7 +47,7 @@ class Serving(Server):
     def __enter__(self):
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(self.folder / "manager"))
-        self._manager = threading.Thread(target=self._listen)
+        self._manager = threading.Thread(target=self._listen, daemon=True)
         self._manager.start()
         runtime = self.folder / "runtime"
         runtime.mkdir(mode=0o700, exist_ok=True)
@@ -125,6 +127,13 @@ class Serving(Server):
 
     def workers(self):
         return children(self.process.pid)
+
+    def microhttpd(self):
+        """The version of libmicrohttpd that the server has loaded: "0.9.75"."""
+        maps = Path(f"/proc/{self.process.pid}/maps").read_text(encoding="utf-8")
+        library = ctypes.CDLL(re.search(r"/\S*/libmicrohttpd\.so\S*", maps)[0])
+        library.MHD_get_version.restype = ctypes.c_char_p
+        return library.MHD_get_version().decode()
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -127,10 +127,12 @@ def forks():
 def queued():
     records = queue.SimpleQueue()
     listener = logging.handlers.QueueListener(records, logging.StreamHandler())
-    other = logging.getLogger("queued")
-    other.addHandler(logging.handlers.QueueHandler(records))
+    for name in ("queued", "queued.only"):
+        logging.getLogger(name).addHandler(logging.handlers.QueueHandler(records))
+    logging.getLogger("queued.only").propagate = False
     listener.start()
-    other.warning("through a queue")
+    logging.getLogger("queued").warning("through a queue")
+    logging.getLogger("queued.only").warning("alone in a queue")
     listener.stop()
 
 
@@ -226,6 +228,39 @@ def configured_by_memory():
         inner(environ, start_response)
         return [kept.getvalue().encode()]
     return application
+
+
+class Writer(logging.Handler):
+    """Writes in pieces to a stream that it finds out late, as Radicale's does."""
+
+    def emit(self, record):
+        sys.stderr.write(self.format(record))
+        sys.stderr.write("\n")
+        sys.stderr.flush()
+
+
+class Failing(logging.Handler):
+    """Has no place to write to."""
+
+    def emit(self, record):
+        try:
+            raise OSError("the disk is full")
+        except OSError:
+            self.handleError(record)
+
+
+def configured_by_writer():
+    writer = Writer()
+    writer.setFormatter(logging.Formatter("WRITER %(message)s"))
+    logging.getLogger("shop.orders").addHandler(writer)
+    return saying("shop.orders")
+
+
+def configured_by_failing():
+    """No other handler sees what this logger says."""
+    logger.addHandler(Failing())
+    logger.propagate = False
+    return app
 
 
 def saying(*names):

@@ -4,9 +4,9 @@ import logging
 import sys
 
 try:
-    from _appsrv import commit as _commit
+    from _appsrv import commit as _commit, request_id as _request_id
 except ImportError:  # not in the server: a script of the same project
-    _commit = None
+    _commit = _request_id = None
 
 _plain = logging.Formatter()
 
@@ -25,12 +25,24 @@ def text_of(record, formatter=None):
         return f"{record.msg!r} {record.args!r} (not formatted: {type(error).__name__}: {error})"
 
 
-def commit(record, formatter=None):
+def mark(record):
+    """What the server knows of a record: whose it is, whether it was written. The copies that a QueueHandler makes share it."""
+    return record.__dict__.setdefault("_appsrv_committed", {"request": _request_id.get(), "committed": False})
+
+
+def commit(record, formatter=None, text=None):
     """Write a record to the journal, unless another handler has."""
-    if "_appsrv_committed" in record.__dict__:
+    known = mark(record)
+    if known["committed"]:
         return
-    record._appsrv_committed = True
-    _commit(record, text_of(record, formatter))
+    known["committed"] = True
+    if text is None:
+        text = text_of(record, formatter)
+    before = _request_id.set(known["request"])  # on the thread of a QueueListener there is none
+    try:
+        _commit(record, text)
+    finally:
+        _request_id.reset(before)
 
 
 class JournalHandler(logging.Handler):

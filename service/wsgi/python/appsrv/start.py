@@ -11,9 +11,16 @@ import warnings
 
 import _appsrv
 
-from appsrv.logging import JournalHandler, commit, exception
+from appsrv.logging import JournalHandler, commit, exception, mark
 
 STDERR = 2
+
+
+class _Handling(threading.local):
+    written = None  # by the handler that has a record now, on this thread; None outside of handlers
+
+
+_handling = _Handling()
 
 
 class Stream(io.TextIOBase):
@@ -49,7 +56,11 @@ class Stream(io.TextIOBase):
 
     def write(self, text):
         """A record for the lines that it completes."""
-        return _appsrv.print(self._number, text)
+        pieces = _handling.written
+        if pieces is None or not isinstance(text, str):
+            return _appsrv.print(self._number, text)
+        pieces.append(text)
+        return len(text)
 
     def writelines(self, lines):
         """The same for each."""
@@ -67,31 +78,33 @@ class Stream(io.TextIOBase):
         """Nothing."""
 
 
-_emit = logging.StreamHandler.emit
+_handle = logging.Handler.handle
+_handle_error = logging.Handler.handleError
 _basic_config = logging.basicConfig
 
 
-def _is_ours(stream):
-    """Whether what is written there comes to the server; also through what is around it (colorama, flask.logging)."""
-    if type(stream) is Stream:  # pylint: disable=unidiomatic-typecheck
-        return True
+def _handle_once(self, record):
+    """What a handler writes to the streams of the server is the text of its record, which stands in the journal once."""
+    mark(record)
+    before, _handling.written = _handling.written, []
     try:
-        return stream.fileno() in (1, STDERR)
-    except Exception:  # pylint: disable=broad-exception-caught
-        return False
+        passed = _handle(self, record)
+    finally:
+        pieces, _handling.written = _handling.written, before
+    text = "".join(pieces).rstrip("\n")
+    if text:
+        commit(passed if isinstance(passed, logging.LogRecord) else record, text=text)
+    return passed
 
 
-def _emit_once(self, record):
-    """A handler that writes to the streams of the server writes to the journal, where each record stands once."""
-    if not _is_ours(self.stream):
-        _emit(self, record)
-        return
+def _tell_error(self, record):
+    """That a handler failed is no text of the record; which has a place in the journal then, if nowhere else."""
+    before, _handling.written = _handling.written, None
     try:
-        commit(record, self.formatter)
-    except RecursionError:
-        raise
-    except Exception:  # pylint: disable=broad-exception-caught
-        self.handleError(record)
+        _handle_error(self, record)
+    finally:
+        _handling.written = before
+    commit(record)
 
 
 def _configure(**options):
@@ -137,7 +150,8 @@ def _log():
     root = logging.getLogger()
     root.addHandler(JournalHandler())
     root.setLevel(logging.DEBUG if _appsrv.enabled(logging.DEBUG) else logging.INFO)
-    logging.StreamHandler.emit = _emit_once
+    logging.Handler.handle = _handle_once
+    logging.Handler.handleError = _tell_error
     logging.basicConfig = _configure
 
 
