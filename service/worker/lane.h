@@ -12,7 +12,7 @@
 struct lane {
         unsigned limit; /* 1 or more */
         unsigned running;
-        uint64_t usual_usec; /* what the leader's jobs took, a moving average */
+        unsigned score;      /* of long jobs among those that the leader runs */
         uint64_t slow_until; /* now_usec() then; not short before */
 };
 

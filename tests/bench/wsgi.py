@@ -51,7 +51,9 @@ PEERS = [
     Peer("uWSGI, http11-socket", f"{UWSGI} --http11-socket 127.0.0.1:9000", 1.2),
 ]
 FLASK_PEER = Peer("Gunicorn, gthread, access log", f"{GUNICORN} --access-logfile /var/tmp/access.log hello:flask()", 2.0)
-KINDS = {"keep-alive": (), "connection per request": ("-H", "Connection: close")}
+# uWSGI's http11-socket keeps a connection although it is told to close it, unless the request is one of HTTP/1.0
+CLOSES = TOP / "tests/bench/close.lua"
+KINDS = {"keep-alive": (), "connection per request": ("-s", CLOSES)}
 
 
 class Peers:
