@@ -163,6 +163,15 @@ static int refuse_to_start(struct worker *worker, const char *app, const char *w
         return EXIT_CODE_CONFIG;
 }
 
+/* For the master, should loading it be the end of this worker. */
+static void say_what_is_loaded(const struct worker *worker, const char *app)
+{
+        char status[128];
+
+        (void)snprintf(status, sizeof(status), "STATUS=loading application %s", app);
+        (void)notify_send(worker->notify, status);
+}
+
 /* Return: an exit_code; 0: the application is loaded and started. */
 static int start_app(struct worker *worker, const struct app_config *config, struct app **ret)
 {
@@ -171,6 +180,7 @@ static int start_app(struct worker *worker, const struct app_config *config, str
         char why[512];
         int r;
 
+        say_what_is_loaded(worker, config->name);
         r = app_load(&app, config, &worker->host, &problems);
         if (r < 0) {
                 r = refuse_to_start(worker, config->name,
