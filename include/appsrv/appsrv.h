@@ -34,6 +34,7 @@
  *     appsrv_read() and appsrv_write(), which wait for the client.
  *  6. Sizes are bytes. No pointer is NULL unless it says so.
  *  7. No callback may longjmp or throw through the server.
+ *  8. SIGTERM, SIGINT, SIGHUP and SIGQUIT are the server's.
  *
  * C99 and C++11 or later.
  */

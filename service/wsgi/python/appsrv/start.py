@@ -5,6 +5,7 @@ import faulthandler
 import io
 import logging
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -14,6 +15,7 @@ import _appsrv
 from appsrv.logging import JournalHandler, commit, exception
 
 STDERR = 2
+OWN_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Stream(io.TextIOBase):
@@ -123,6 +125,26 @@ def _on_warning(message, category, filename, lineno, file=None, line=None):
     commit(record)
 
 
+_set_signal = signal.signal
+_is_child = False
+
+
+def _signal(number, handler):
+    """Handlers in Python run in the main thread, which is the server's: those of its own signals would only keep it from its end."""
+    if _is_child or number not in OWN_SIGNALS:
+        return _set_signal(number, handler)
+    warnings.warn(f"signal.signal({signal.Signals(number).name}) does nothing: the signal is the server's", RuntimeWarning, 2)
+    return signal.SIG_DFL
+
+
+def _on_fork():
+    global _is_child  # pylint: disable=global-statement
+    _appsrv.forked()
+    _is_child = True
+    for number in OWN_SIGNALS:
+        _set_signal(number, signal.SIG_DFL)
+
+
 def _log():
     root = logging.getLogger()
     root.addHandler(JournalHandler())
@@ -136,7 +158,8 @@ def _hook():
     threading.excepthook = _on_thread_exception
     sys.unraisablehook = _on_unraisable
     warnings.showwarning = _on_warning
-    os.register_at_fork(after_in_child=_appsrv.forked)
+    signal.signal = _signal
+    os.register_at_fork(after_in_child=_on_fork)
     faulthandler.enable(STDERR, all_threads=True)  # what a crash leaves behind, in the worker's last output
 
 
