@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
 
 import _appsrv
@@ -15,6 +16,7 @@ import _appsrv
 from appsrv.logging import JournalHandler, commit, exception
 
 STDERR = 2
+SECONDS_TO_END = 0.5  # a thread that takes longer is told of
 OWN_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -160,6 +162,7 @@ def _hook():
     warnings.showwarning = _on_warning
     signal.signal = _signal
     os.register_at_fork(after_in_child=_on_fork)
+    threading._DummyThread = _Dummy  # pylint: disable=protected-access
     faulthandler.enable(STDERR, all_threads=True)  # what a crash leaves behind, in the worker's last output
 
 
@@ -170,9 +173,33 @@ def _start():
     _hook()
 
 
+class _Dummy(threading._DummyThread):  # pylint: disable=protected-access
+    """A thread of the server, as Python knows it: threads that an application starts in a request are no daemons because of it."""
+
+    def __init__(self):
+        super().__init__()
+        self._daemonic = False
+
+
+def _tell_who_goes_on():
+    frames = sys._current_frames()  # pylint: disable=protected-access
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident)
+        if thread.daemon or frame is None or isinstance(thread, (_Dummy, threading._MainThread)):  # pylint: disable=protected-access
+            continue
+        record = logging.LogRecord("appsrv.wsgi", logging.WARNING, frame.f_code.co_filename, frame.f_lineno,
+                                   "Thread %s goes on, the end waits for it", (thread.name,), None, frame.f_code.co_name)
+        record.stack_info = "Stack (most recent call last):\n" + "".join(traceback.format_stack(frame)).rstrip("\n")
+        commit(record)
+
+
 def end():
     """What the end of a script does: waits for threads that are no daemons, runs what was registered with atexit."""
+    patience = threading.Timer(SECONDS_TO_END, _tell_who_goes_on)
+    patience.daemon = True
+    patience.start()
     threading._shutdown()  # pylint: disable=protected-access
+    patience.cancel()
     atexit._run_exitfuncs()  # pylint: disable=protected-access
     sys.stdout.flush()
     sys.stderr.flush()
