@@ -240,6 +240,18 @@ def test_forked_child_leaves_the_request_to_its_parent(faults, child, status):
     wait_until(lambda: said is None or said in faults.output(), 5, said)
 
 
+def test_crash_of_a_child_is_not_the_workers(serve, build):
+    skip_what_sanitizers_report(build, "SIGNAL=SEGV")
+    with serve(TWO.replace("workers = 2", "workers = 1")) as server:
+        [worker] = server.workers()
+        assert server.ask("/forks?child=crashes").body == b"-11"
+        server.wait_for_line("Fatal Python error: Segmentation fault")
+        assert server.workers() == [worker]
+        os.kill(worker, signal.SIGKILL)
+        died = server.wait_for_line("EVENT=worker-died")
+        assert "SIGNAL=KILL" in died and "STACK=" not in died
+
+
 def test_child_that_stays_holds_up_nobody(serve):
     with serve() as server:
         with server.connect() as connection:

@@ -246,6 +246,8 @@ def forks(environ, start_response):
             raise ValueError("in the child")
         elif how == "exits":
             os._exit(7)
+        elif how == "crashes":
+            reads_at_null()
         elif how == "leaves":
             sys.exit(8)
         elif how == "execs":
