@@ -52,12 +52,15 @@ ALL_CFLAGS   := -std=gnu17 -pthread $(WARN) $(HARD) $(CFLAGS) $(if $(SAN),-fsani
 ALL_LDFLAGS  := -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN))
 LIBS         := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null)
 
-# The plug-in for Python is built where the distribution's own one can be embedded.
-PYTHON         := $(shell $(PKG_CONFIG) --modversion python3-embed 2>/dev/null)
-PYTHON_PROGRAM := $(shell $(PKG_CONFIG) --variable=prefix python3-embed 2>/dev/null)/bin/python$(PYTHON)
-PYTHON_CFLAGS  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags python3-embed 2>/dev/null)) \
+# The plug-in for Python is built where the distribution's own one can be embedded. A debug build of it counts
+# references and asserts what it is given: where there is one, tests run with it, too.
+PYTHON_EMBED   ?= python3-embed
+PYTHON         := $(shell $(PKG_CONFIG) --modversion $(PYTHON_EMBED) 2>/dev/null)
+PYTHON_PROGRAM := $(shell $(PKG_CONFIG) --variable=prefix $(PYTHON_EMBED) 2>/dev/null)/bin/python$(PYTHON)
+PYTHON_CFLAGS  := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(PYTHON_EMBED) 2>/dev/null)) \
                   -DWSGI_PYTHON='"$(PYTHON_PROGRAM)"'
-PYTHON_LIBS    := $(shell $(PKG_CONFIG) --libs python3-embed 2>/dev/null)
+PYTHON_LIBS    := $(shell $(PKG_CONFIG) --libs $(PYTHON_EMBED) 2>/dev/null)
+PYTHON_DEBUG   := $(shell $(PKG_CONFIG) --exists python-$(PYTHON)d-embed 2>/dev/null && echo python-$(PYTHON)d-embed)
 
 # What is built from what.
 WSGI     := $(wildcard service/wsgi/*.c)
@@ -80,7 +83,8 @@ PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKA
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system chaos bench bench-log demo-logging test-programs asan valgrind lint headers layers format \
+.PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log demo-logging test-programs plugins python-debug \
+        asan valgrind lint headers layers format \
         format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -181,7 +185,14 @@ check:                                  ## install what is missing, build, run e
 	@$(MAKE) --no-print-directory test-programs SAN=address,undefined
 	@tests/run
 
-test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS)
+test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS) $(if $(PYTHON_DEBUG),$(if $(filter default,$(FLAVOUR)),python-debug))
+
+plugins: $(PLUGINS)
+# Debian's headers of it are links to the usual ones: gcc must not follow them before it looks for pyconfig.h.
+python-debug: $(BIN)                    ## the plug-in for a debug build of Python, and the usual server beside it
+	@$(MAKE) --no-print-directory FLAVOUR=python-debug PYTHON_EMBED=$(PYTHON_DEBUG) \
+	   CPPFLAGS='$(CPPFLAGS) -fno-canonical-system-headers' plugins
+	@install -m 0755 $(BIN) build/python-debug/appsrv
 
 unit: $(UNITS) $(TESTAPPS)              ## the unit tests alone, without any test runner
 	@for program in $(UNITS); do $$program && echo "  PASS	$${program##*/}" || \
@@ -194,6 +205,8 @@ system: test-programs                   ## the packages in containers with real 
 	@APPSRV_BUILD=$(B) tests/run system
 chaos: test-programs                    ## 100,000 requests under faults; APPSRV_CHAOS_SEED=N repeats the draws of a run
 	@APPSRV_BUILD=$(B) APPSRV_CHAOS_REQUESTS=$(or $(APPSRV_CHAOS_REQUESTS),100000) tests/run system -k test_chaos
+wsgi-leaks: test-programs               ## 1,000,000 requests of every kind to an application in Python leave memory flat
+	@APPSRV_BUILD=$(B) APPSRV_LEAK_REQUESTS=$(or $(APPSRV_LEAK_REQUESTS),1000000) tests/run http -k test_wsgi_leaks
 bench:                                  ## requests/s beside Gunicorn and uWSGI, and what a record costs
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
 	@tests/bench/wsgi.py

@@ -34,6 +34,9 @@
  *     appsrv_read() and appsrv_write(), which wait for the client.
  *  6. Sizes are bytes. No pointer is NULL unless it says so.
  *  7. No callback may longjmp or throw through the server.
+ *  8. SIGTERM, SIGINT, SIGHUP and SIGQUIT are the server's. A thread whose request takes longer
+ *     than [http] request_timeout is sent SIGURG: who has no handler for it does not notice, one
+ *     that has can tell where the thread is.
  *
  * C99 and C++11 or later.
  */

@@ -74,6 +74,7 @@ static void await_beat(struct child *child)
 static void serve(struct child *child)
 {
         child->ready_usec = now_usec();
+        child->said[0] = '\0'; /* what it loaded */
         await_beat(child);
         report(child->host->log, EVENT_WORKER_READY, &child->subject,
                "Worker %u (pid %d) is ready after %llu ms", child->subject.worker_id,
@@ -100,9 +101,9 @@ static void drain(struct child *child)
 static void abort_it(struct child *child)
 {
         report(child->host->log, EVENT_WORKER_HUNG, &child->subject,
-               child->ready_usec > 0 ? "Worker %u (pid %d) hangs, it is aborted"
-                                     : "Worker %u (pid %d) was not ready in time, it is aborted",
-               child->subject.worker_id, child->subject.worker_pid);
+               "Worker %u (pid %d) %s, it is aborted%s%s", child->subject.worker_id,
+               child->subject.worker_pid, child->ready_usec > 0 ? "hangs" : "was not ready in time",
+               child->said[0] ? ": " : "", child->said);
         send_signal(child, SIGABRT);
         send_signal(child, SIGCONT);
         arm(child, &child->silence, ABORT_GRACE_USEC, on_silence);

@@ -40,6 +40,7 @@
 /* A signal handler is told nothing but the signal. */
 static struct {
         struct box_crash *crash;
+        pid_t pid;
         int stack_fd; /* its offset is where the stack goes; the size of the file ends it */
         atomic_bool busy;
         _Atomic pid_t about; /* the thread that signals from outside are about; 0: any */
@@ -67,11 +68,24 @@ static bool pass_on(int number, const siginfo_t *info)
                about != gettid() && tgkill(getpid(), about, number) == 0;
 }
 
+/* As if there were no handler: pending until the handler returns to the place that was hit, which
+ * the core then shows. */
+static void die_of(int number)
+{
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+}
+
 static void on_fatal(int number, siginfo_t *info, void *context)
 {
         struct box_crash *crash = box_of_process.crash;
 
         (void)context;
+        /* A child that an application forked shares the box, and its end is not the worker's. */
+        if (getpid() != box_of_process.pid) {
+                die_of(number);
+                return;
+        }
         if (pass_on(number, info))
                 return;
         /* A second thread that is hit waits for the first one to end the process. */
@@ -85,10 +99,7 @@ static void on_fatal(int number, siginfo_t *info, void *context)
         atomic_store(&crash->thread, gettid());
         atomic_store(&crash->signal, number);
         write_stack();
-        /* Pending until the handler returns to the place that was hit, which the core then shows.
-         */
-        (void)signal(number, SIG_DFL);
-        (void)raise(number);
+        die_of(number);
 }
 
 /* An offset of its own: the master's and those of other workers are others. */
@@ -118,6 +129,7 @@ int crash_watch(struct box *box)
         (void)backtrace(&frame, 1);
         box_of_process.crash = &box->header->crash;
         box_of_process.stack_fd = fd;
+        box_of_process.pid = getpid();
         (void)sigemptyset(&action.sa_mask);
         for (size_t i = 0; !SANITIZED && i < sizeof(fatal) / sizeof(fatal[0]); i++)
                 if (sigaction(fatal[i], &action, NULL) < 0)

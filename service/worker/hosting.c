@@ -30,12 +30,23 @@ static int refuse(struct app_host *host, int notify, const char *app, const char
         return EXIT_CODE_CONFIG;
 }
 
+/* For the master, should loading it be the end of this worker. */
+static void say_what_is_loaded(int notify, const char *app)
+{
+        char status[128];
+
+        (void)snprintf(status, sizeof(status), "STATUS=loading application %s", app);
+        (void)notify_send(notify, status);
+}
+
 static int load(struct app **ret, const struct app_config *config, struct app_host *host,
                 int notify)
 {
         struct problems problems = {0};
-        int r = app_load(ret, config, host, &problems);
+        int r;
 
+        say_what_is_loaded(notify, config->name);
+        r = app_load(ret, config, host, &problems);
         if (r < 0)
                 r = refuse(host, notify, config->name,
                            problems.n > 0 ? problems.texts[0] : strerror(-r));

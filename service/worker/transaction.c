@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "log/events.h"
@@ -349,12 +351,23 @@ static void record_overdue(const struct transaction *transaction)
         (void)log_commit(service->log, &record);
 }
 
+/* Without a handler it does nothing (SIGURG is ignored, and interrupts nothing); the runtime of a
+ * language that has one can tell where the thread is. */
+static void ask_where_it_is(const struct transaction *transaction)
+{
+        int thread = transaction->flight ? atomic_load(&transaction->flight->thread) : 0;
+
+        if (thread > 0)
+                (void)tgkill(getpid(), thread, SIGURG);
+}
+
 void transaction_overdue(struct transaction *transaction)
 {
         transaction->overdue = true;
         transaction->service->overdue = true;
         transaction->reason = "its application took too long";
         record_overdue(transaction);
+        ask_where_it_is(transaction);
         if (!transaction->begun) {
                 transaction->answer = &transaction->instead;
                 response_error(transaction->answer, &transaction->instead_arena, 504, NULL);

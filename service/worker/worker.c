@@ -5,14 +5,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -27,6 +26,7 @@
 #include "worker/loop.h"
 #include "worker/notify.h"
 #include "worker/pool.h"
+#include "worker/signals.h"
 #include "worker/unseen.h"
 
 /* A beat lost in a full queue must not be a missed one: the master waits for three, and one that
@@ -78,24 +78,6 @@ struct worker {
 };
 
 /* -- set-up -- */
-
-/* SIGINT and SIGHUP of a terminal reach the whole foreground group; the master decides what they
- * mean. */
-static int take_signals(struct worker *worker)
-{
-        sigset_t set;
-
-        (void)signal(SIGPIPE, SIG_IGN);
-        (void)signal(SIGINT, SIG_IGN);
-        (void)signal(SIGHUP, SIG_IGN);
-        (void)signal(SIGQUIT, SIG_IGN);
-        (void)sigemptyset(&set);
-        (void)sigaddset(&set, SIGTERM);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return -errno;
-        worker->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        return worker->signals < 0 ? -errno : 0;
-}
 
 /*
  * Each connection may have a file beside its socket, the body that it is sent. As far as the hard
@@ -255,9 +237,9 @@ static void drain_if_told(struct worker *worker, uint64_t now)
 
 static void on_signal(struct watch *watch)
 {
-        struct signalfd_siginfo info;
+        eventfd_t count;
 
-        if (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        if (eventfd_read(watch->fd, &count) == 0)
                 worker_of_signal(watch)->told_to_drain = true;
 }
 
@@ -318,7 +300,8 @@ static int set_up(struct worker *worker)
         int code, r;
 
         raise_descriptor_limit(worker->config);
-        r = take_signals(worker);
+        worker->signals = signals_take();
+        r = worker->signals < 0 ? worker->signals : 0;
         if (r == 0)
                 r = crash_watch(worker->options->box);
         if (r == 0)
@@ -526,7 +509,6 @@ static void tear_down(struct worker *worker)
         greetings_done(&worker->greetings);
         lingers_done(&worker->lingers);
         loop_done(&worker->loop);
-        close_descriptor(&worker->signals);
         close_descriptor(&worker->notify);
         capture_stop(worker->capture);
         close_log(worker);

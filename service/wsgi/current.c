@@ -4,9 +4,9 @@
 
 static _Thread_local struct current *innermost;
 
-/* Set while one thread runs, and never again. */
-static appsrv_ctx *first_ctx;
+/* Set while one thread runs. */
 static PyObject *variable;
+static appsrv_ctx *_Atomic first_ctx;
 static bool forked;
 
 int current_init(void)
@@ -64,6 +64,11 @@ void current_end(struct current *current)
                 Py_CLEAR(current->context);
         }
         innermost = current->outer;
+}
+
+void current_done(void)
+{
+        first_ctx = NULL;
 }
 
 struct current current_here(void)

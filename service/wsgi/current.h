@@ -40,6 +40,9 @@ void current_end(struct current *current);
  * application that was loaded, and no request. Without the GIL as well. */
 struct current current_here(void);
 
+/** current_done() - no application is left: threads that go on have none. */
+void current_done(void);
+
 /** current_id() - id of the request that the running context belongs to, also in another thread
  * that the application runs it in. Return: a str; NULL without an exception when there is none. */
 PyObject *current_id(void);

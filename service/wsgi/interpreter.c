@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "wsgi/current.h"
 #include "wsgi/module.h"
 
 struct interpreter {
@@ -206,7 +207,8 @@ void interpreter_release(void)
         if (--interpreter.users > 0 || interpreter_enter() < 0)
                 return;
         end_application();
-        interpreter_leave();
+        current_done();
+        /* The GIL is kept: threads that go on (daemons) would use what is freed from now on. */
 }
 
 int interpreter_enter(void)

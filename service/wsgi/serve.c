@@ -61,12 +61,10 @@ static int serve_with(const struct application *application, appsrv_req *req, Py
 }
 
 /* A child that the application forked has come back from it: the request is the parent's. */
-static void end_fork(void)
+static void end_fork(int r)
 {
-        if (!current_forked())
-                return;
-        print_flush_all();
-        _exit(0);
+        if (current_forked())
+                _exit(r < 0);
 }
 
 int serve(const struct application *application, appsrv_req *req)
@@ -81,7 +79,7 @@ int serve(const struct application *application, appsrv_req *req)
                 return fail(req);
         r = serve_with(application, req, id);
         print_flush_all();
-        end_fork();
+        end_fork(r);
         current_end(&current);
         return r;
 }

@@ -51,7 +51,7 @@ def descriptors(pid):
     return open_now
 
 
-def memory_of(pid):
-    """Kilobytes that a process has in memory."""
+def memory_of(pid, kind="VmRSS"):
+    """Kilobytes that a process has in memory; of one kind, as RssAnon: what is its own and no file's."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0])
+    return int(status.split(f"{kind}:")[1].split()[0])

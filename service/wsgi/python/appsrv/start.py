@@ -5,8 +5,10 @@ import faulthandler
 import io
 import logging
 import os
+import signal
 import sys
 import threading
+import traceback
 import warnings
 
 import _appsrv
@@ -14,6 +16,8 @@ import _appsrv
 from appsrv.logging import JournalHandler, commit, exception, mark
 
 STDERR = 2
+SECONDS_TO_END = 0.5  # a thread that takes longer is told of
+OWN_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 class _Handling(threading.local):
@@ -146,6 +150,26 @@ def _on_warning(message, category, filename, lineno, file=None, line=None):
     commit(record)
 
 
+_set_signal = signal.signal
+_is_child = False
+
+
+def _signal(number, handler):
+    """Handlers in Python run in the main thread, which is the server's: those of its own signals would only keep it from its end."""
+    if _is_child or number not in OWN_SIGNALS:
+        return _set_signal(number, handler)
+    warnings.warn(f"signal.signal({signal.Signals(number).name}) does nothing: the signal is the server's", RuntimeWarning, 2)
+    return signal.SIG_DFL
+
+
+def _on_fork():
+    global _is_child  # pylint: disable=global-statement
+    _appsrv.forked()
+    _is_child = True
+    for number in OWN_SIGNALS:
+        _set_signal(number, signal.SIG_DFL)
+
+
 def _log():
     root = logging.getLogger()
     root.addHandler(JournalHandler())
@@ -160,8 +184,11 @@ def _hook():
     threading.excepthook = _on_thread_exception
     sys.unraisablehook = _on_unraisable
     warnings.showwarning = _on_warning
-    os.register_at_fork(after_in_child=_appsrv.forked)
+    signal.signal = _signal
+    os.register_at_fork(after_in_child=_on_fork)
+    threading._DummyThread = _Dummy  # pylint: disable=protected-access
     faulthandler.enable(STDERR, all_threads=True)  # what a crash leaves behind, in the worker's last output
+    faulthandler.register(signal.SIGURG, STDERR, all_threads=True)  # what the server sends a thread that takes too long
 
 
 def _start():
@@ -171,9 +198,33 @@ def _start():
     _hook()
 
 
+class _Dummy(threading._DummyThread):  # pylint: disable=protected-access
+    """A thread of the server, as Python knows it: threads that an application starts in a request are no daemons because of it."""
+
+    def __init__(self):
+        super().__init__()
+        self._daemonic = False
+
+
+def _tell_who_goes_on():
+    frames = sys._current_frames()  # pylint: disable=protected-access
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident)
+        if thread.daemon or frame is None or isinstance(thread, (_Dummy, threading._MainThread)):  # pylint: disable=protected-access
+            continue
+        record = logging.LogRecord("appsrv.wsgi", logging.WARNING, frame.f_code.co_filename, frame.f_lineno,
+                                   "Thread %s goes on, the end waits for it", (thread.name,), None, frame.f_code.co_name)
+        record.stack_info = "Stack (most recent call last):\n" + "".join(traceback.format_stack(frame)).rstrip("\n")
+        commit(record)
+
+
 def end():
     """What the end of a script does: waits for threads that are no daemons, runs what was registered with atexit."""
+    patience = threading.Timer(SECONDS_TO_END, _tell_who_goes_on)
+    patience.daemon = True
+    patience.start()
     threading._shutdown()  # pylint: disable=protected-access
+    patience.cancel()
     atexit._run_exitfuncs()  # pylint: disable=protected-access
     sys.stdout.flush()
     sys.stderr.flush()
