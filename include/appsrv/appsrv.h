@@ -75,10 +75,19 @@ typedef struct appsrv_req appsrv_req; /* one request */
 /*
  * appsrv_app.flags: handle() begins when the head of a request is there and reads the body by
  * appsrv_read() while it arrives, at the client's pace and at its own. Without it the body is
- * gathered before. A handle() that waits for a slow client keeps others from it, so this goes with
- * APPSRV_F_CONCURRENT.
+ * gathered before. A client that waits for a word to send it (Expect: 100-continue) gets that by
+ * the first appsrv_read(). A handle() that waits for a slow client keeps others from it, so this
+ * goes with APPSRV_F_CONCURRENT.
  */
 #define APPSRV_F_STREAM_BODY UINT64_C(2)
+
+/*
+ * appsrv_app.flags: the same for requests alone whose clients wait for a word to send the body
+ * (Expect: 100-continue) and say how long it is, so that one which is not wanted is not sent;
+ * bodies of other requests are gathered, and so are these when half of the threads are busy with
+ * such. appsrv_info(req, "body") tells which it is.
+ */
+#define APPSRV_F_ASK_BODY UINT64_C(4)
 
 typedef struct appsrv_app {
         uint32_t size;       /* sizeof(appsrv_app) that the application was built with */
@@ -145,6 +154,7 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * appsrv_has() - whether the running server has a feature. Any thread.
  * @feature: "concurrent" (APPSRV_F_CONCURRENT), "log-fields" (appsrv_logv()), "stream"
  * (appsrv_begin(), appsrv_write()), "stream-body" (APPSRV_F_STREAM_BODY, appsrv_read()),
+ * "ask-body" (APPSRV_F_ASK_BODY),
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
  * appsrv_threads(), appsrv_print(), appsrv_may_log(), REQUEST_ID for appsrv_logv(), -ECANCELED of
  * handle()); later versions know more
@@ -229,7 +239,8 @@ APPSRV_EXPORT const char *appsrv_arg(appsrv_req *req, const char *name, size_t *
  *       or "unix"), "peer.uid" and "peer.pid" (user and process at the other end of a unix socket,
  *       decimal; else NULL), "tls.version" ("TLS1.3"; NULL when not encrypted), "tls.subject" (of
  *       the certificate that the client has proved to be its own, "CN=alice,O=Example" as in RFC
- *       4514; NULL when it showed none)
+ *       4514; NULL when it showed none), "body" ("arriving" when appsrv_read() gives it as it
+ *       arrives, else "gathered")
  *
  * Return: the value, NULL for another key.
  */

@@ -40,8 +40,8 @@ const char *appsrv_version(void)
 
 int appsrv_has(const char *feature)
 {
-        static const char *const features[] = {"concurrent",  "log-fields", "stream",
-                                               "stream-body", "send-file",  "plug-in"};
+        static const char *const features[] = {"concurrent", "log-fields", "stream", "stream-body",
+                                               "ask-body",   "send-file",  "plug-in"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)
@@ -168,6 +168,7 @@ const char *appsrv_info(appsrv_req *req, const char *key)
                 {"version", request->version},
                 {"tls.version", request->tls_version},
                 {"tls.subject", request->tls_subject},
+                {"body", exchange_of(req)->intake ? "arriving" : "gathered"},
         };
 
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

@@ -111,9 +111,15 @@ void app_handle(struct exchange *exchange);
 /** app_name() - the NAME of its section. */
 const char *app_name(const struct app *app);
 
-/** app_streams_body() - whether app_handle() is to begin before a body is there: exchange->intake
- * gives it. */
-bool app_streams_body(const struct app *app);
+/* When app_handle() is to begin. Before a body is there exchange->intake gives it. */
+enum body_wish {
+        BODY_GATHERED, /* when it is there */
+        BODY_ASKED,    /* before, if the client waits for a word to send it */
+        BODY_STREAMED, /* before */
+};
+
+/** app_body_wish() - what it wants. */
+enum body_wish app_body_wish(const struct app *app);
 
 /** app_concurrent() - whether app_handle() may run in several threads at once. */
 bool app_concurrent(const struct app *app);

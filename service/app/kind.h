@@ -24,7 +24,7 @@ struct kind {
         /* Answer: 0, or a negative errno; what was sent is in exchange->response. */
         int (*handle)(struct exchange *exchange);
         bool (*concurrent)(const struct app *app);
-        bool (*streams_body)(const struct app *app);
+        enum body_wish (*body_wish)(const struct app *app); /* NULL: gathered */
 };
 
 /* One loaded application. The public appsrv_ctx. */

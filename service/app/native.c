@@ -25,7 +25,7 @@
 #define DESCRIPTION_MIN (offsetof(appsrv_app, stop) + sizeof(((appsrv_app *)NULL)->stop))
 #define DESCRIPTION_MAX 4096
 
-#define KNOWN_FLAGS (APPSRV_F_CONCURRENT | APPSRV_F_STREAM_BODY)
+#define KNOWN_FLAGS (APPSRV_F_CONCURRENT | APPSRV_F_STREAM_BODY | APPSRV_F_ASK_BODY)
 
 struct native {
         void *library;
@@ -330,11 +330,13 @@ static bool native_concurrent(const struct app *app)
         return native->description.flags & APPSRV_F_CONCURRENT;
 }
 
-static bool native_streams_body(const struct app *app)
+static enum body_wish native_body_wish(const struct app *app)
 {
         const struct native *native = app->instance;
 
-        return native->description.flags & APPSRV_F_STREAM_BODY;
+        if (native->description.flags & APPSRV_F_STREAM_BODY)
+                return BODY_STREAMED;
+        return native->description.flags & APPSRV_F_ASK_BODY ? BODY_ASKED : BODY_GATHERED;
 }
 
 const struct kind kind_native = {
@@ -346,7 +348,7 @@ const struct kind kind_native = {
         .stop = native_stop,
         .handle = native_handle,
         .concurrent = native_concurrent,
-        .streams_body = native_streams_body,
+        .body_wish = native_body_wish,
 };
 
 const struct kind kind_plugin = {
@@ -357,5 +359,5 @@ const struct kind kind_plugin = {
         .stop = native_stop,
         .handle = native_handle,
         .concurrent = native_concurrent,
-        .streams_body = native_streams_body,
+        .body_wish = native_body_wish,
 };

@@ -138,9 +138,9 @@ bool app_concurrent(const struct app *app)
         return app->kind->concurrent ? app->kind->concurrent(app) : true;
 }
 
-bool app_streams_body(const struct app *app)
+enum body_wish app_body_wish(const struct app *app)
 {
-        return app->kind->streams_body && app->kind->streams_body(app);
+        return app->kind->body_wish ? app->kind->body_wish(app) : BODY_GATHERED;
 }
 
 void app_record(struct record *record, const struct app *app, const struct exchange *exchange,

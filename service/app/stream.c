@@ -147,11 +147,20 @@ size_t stream_offer(struct stream *stream, const void *bytes, size_t size)
         return taken;
 }
 
+void stream_await(struct stream *stream)
+{
+        pthread_mutex_lock(&stream->mutex);
+        stream->hungry = true;
+        pthread_mutex_unlock(&stream->mutex);
+}
+
 ssize_t stream_take(struct stream *stream, void *bytes, size_t size)
 {
         ssize_t n;
 
         pthread_mutex_lock(&stream->mutex);
+        if (stream->held == 0)
+                tell(stream);
         while (stream->held == 0 && !stream->ended && size > 0)
                 pthread_cond_wait(&stream->change, &stream->mutex);
         n = (ssize_t)get(stream, bytes, size);

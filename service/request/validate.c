@@ -268,6 +268,7 @@ static struct framing framing_of(const struct request *request)
         const struct header *length = request_header(request, "Content-Length");
         struct framing framing = {
                 .chunked = request_header(request, "Transfer-Encoding") != NULL,
+                .waits = !version_1_0(request) && request_header(request, "Expect") != NULL,
         };
 
         if (length)

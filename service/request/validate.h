@@ -30,6 +30,7 @@ struct verdict {
 struct framing {
         bool chunked;
         uint64_t content_length; /* 0 when there is none */
+        bool waits; /* the client sends it when he is told to go on (RFC 9110, 10.1.1) */
 };
 
 /**

@@ -34,10 +34,9 @@ struct http {
         struct connections connections;
         struct refusals refusals;
         struct relief relief;
-        struct transaction *orphans; /* over on the wire, but not for their applications */
-        unsigned n_orphans;
-        bool below_1_0;   /* libmicrohttpd is */
-        bool scans_heads; /* it does not show all that is wrong with one */
+        struct transactions orphans; /* over on the wire, but not for their applications */
+        bool below_1_0;              /* libmicrohttpd is */
+        bool scans_heads;            /* it does not show all that is wrong with one */
 };
 
 /* -- connections -- */
@@ -279,9 +278,23 @@ static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd, co
         transaction->request.head_size = head.size;
         if (!http_take_head(&transaction->request, &transaction->arena, mhd, method, version))
                 return MHD_NO;
-        return transaction_head(transaction, judge_head(http, connection, &head))
-                       ? MHD_YES
-                       : answer(http, mhd, transaction);
+        if (!transaction_head(transaction, judge_head(http, connection, &head)))
+                return answer(http, mhd, transaction);
+        /* A connection that rests here is not told to go on: the same call comes again. */
+        if (transaction->asks)
+                rest(transaction);
+        return MHD_YES;
+}
+
+/* Its application has asked for the body, or does without. */
+static enum MHD_Result on_consent(struct http *http, struct MHD_Connection *mhd,
+                                  struct transaction *transaction)
+{
+        if (!transaction_sends(transaction))
+                return MHD_YES;
+        transaction->gathered = true; /* what has not arrived is not wanted */
+        transaction->answer->close = true;
+        return answer(http, mhd, transaction);
 }
 
 /* libmicrohttpd keeps what is not taken, and gives it again when the connection is resumed. */
@@ -309,6 +322,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
                 return MHD_NO;
         if (transaction->phase == TRANSACTION_HEAD)
                 return on_head(data, mhd, url, method, version);
+        if (size == 0 && transaction_asks(transaction))
+                return on_consent(data, mhd, transaction);
         if (size > 0) {
                 *upload_size = 0;
                 if (!(transaction_reads(transaction)
@@ -325,24 +340,6 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
                 return MHD_YES;
         }
         return answer(data, mhd, transaction);
-}
-
-/* What the client does not want any more, the application may still be making. */
-static void adopt_orphan(struct http *http, struct transaction *transaction)
-{
-        transaction->next = http->orphans;
-        http->orphans = transaction;
-        http->n_orphans++;
-}
-
-static void release_orphan(struct http *http, const struct transaction *transaction)
-{
-        struct transaction **link = &http->orphans;
-
-        while (*link != transaction)
-                link = &(*link)->next;
-        *link = transaction->next;
-        http->n_orphans--;
 }
 
 static enum outcome outcome_of(const struct connection *connection,
@@ -381,8 +378,9 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
         connection->transaction = NULL;
         connection_enter(connection, CONNECTION_IDLE);
         *context = NULL;
+        /* What the client does not want any more, the application may still be making. */
         if (!transaction_end(transaction, outcome))
-                adopt_orphan(http, transaction);
+                transactions_add(&http->orphans, transaction);
 }
 
 /* -- the library -- */
@@ -505,7 +503,7 @@ static void take_finished(struct http *http, struct job *job)
                 relief_handled(&http->relief, now - job->submitted);
                 job = job->next;
                 if (transaction->over)
-                        release_orphan(http, transaction);
+                        transactions_remove(&http->orphans, transaction);
                 if (!transaction_finish(transaction))
                         wake(transaction);
         }
@@ -553,7 +551,7 @@ uint64_t http_timeout_usec(struct http *http)
 
 unsigned http_connections(const struct http *http)
 {
-        return http->connections.n + http->n_orphans;
+        return http->connections.n + http->orphans.n;
 }
 
 /* -- deadlines and the end -- */
@@ -587,7 +585,7 @@ void http_give_up(const struct http *http)
         for (const struct connection *connection = http->connections.first; connection;
              connection = connection->next)
                 transaction_give_up(connection->transaction);
-        for (const struct transaction *transaction = http->orphans; transaction;
+        for (const struct transaction *transaction = http->orphans.first; transaction;
              transaction = transaction->next)
                 transaction_give_up(transaction);
 }

@@ -22,6 +22,23 @@
  * instead of a reset connection. */
 #define BODY_DROP_MAX ((uint64_t)1 << 20)
 
+void transactions_add(struct transactions *transactions, struct transaction *transaction)
+{
+        transaction->next = transactions->first;
+        transactions->first = transaction;
+        transactions->n++;
+}
+
+void transactions_remove(struct transactions *transactions, const struct transaction *transaction)
+{
+        struct transaction **link = &transactions->first;
+
+        while (*link != transaction)
+                link = &(*link)->next;
+        *link = transaction->next;
+        transactions->n--;
+}
+
 /* The application has something to send. */
 static void on_news(void *data)
 {
@@ -151,6 +168,37 @@ static void run(struct transaction *transaction, struct stream *intake)
         pool_submit(service->pool, &transaction->job);
 }
 
+/* Applications ask for lengths, so a body without one is gathered. And clients that are slow then
+ * must not hold all application threads: half of them at most. */
+static bool may_ask(struct transaction *transaction)
+{
+        struct service *service = transaction->service;
+        const struct framing *framing = &transaction->framing;
+
+        if (!framing->waits || framing->chunked ||
+            service->n_asking >= service->config->server_threads / 2)
+                return false;
+        service->n_asking++;
+        transaction->counted = true;
+        return true;
+}
+
+/* Whether the body is to be read while it arrives. */
+static bool is_read(struct transaction *transaction)
+{
+        if (transaction->app < 0 || !has_body(&transaction->framing))
+                return false;
+        switch (app_body_wish(transaction->service->apps[transaction->app])) {
+        case BODY_STREAMED:
+                return true;
+        case BODY_ASKED:
+                return may_ask(transaction);
+        case BODY_GATHERED:
+                break;
+        }
+        return false;
+}
+
 static bool run_at_once(struct transaction *transaction)
 {
         struct stream *intake = stream_new(on_room, transaction);
@@ -160,6 +208,9 @@ static bool run_at_once(struct transaction *transaction)
                 return false;
         }
         transaction->request.body = "";
+        transaction->asks = transaction->framing.waits;
+        if (transaction->asks)
+                stream_await(intake);
         run(transaction, intake);
         return true;
 }
@@ -195,8 +246,7 @@ bool transaction_head(struct transaction *transaction, struct verdict seen)
                 transaction_refuse(transaction, 404, "no application is mounted here", true);
                 return false;
         }
-        return transaction->app < 0 || !has_body(&transaction->framing) ||
-               !app_streams_body(service->apps[transaction->app]) || run_at_once(transaction);
+        return !is_read(transaction) || run_at_once(transaction);
 }
 
 /* The body is more than what was allowed: remembered now, answered when the request is complete. */
@@ -225,6 +275,14 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
         }
         request->body_size += size;
         return true;
+}
+
+bool transaction_asks(struct transaction *transaction)
+{
+        bool asks = transaction->asks;
+
+        transaction->asks = false;
+        return asks;
 }
 
 bool transaction_reads(const struct transaction *transaction)
@@ -488,6 +546,7 @@ static void finish(struct transaction *transaction)
         if (!transaction->recorded)
                 write_record(transaction, outcome, &transaction->arena);
         flight_end(&transaction->service->flights, transaction->flight);
+        transaction->service->n_asking -= transaction->counted;
         stream_free(transaction->exchange.stream);
         stream_free(transaction->exchange.intake);
         response_drop_file(&transaction->response);

@@ -39,6 +39,7 @@ struct service {
         uint64_t id_prefix; /* random, so that REQUEST_IDs of two workers never meet */
         uint64_t id_counter;
         uint64_t went_well; /* requests, for the choice of those that are recorded */
+        unsigned n_asking;  /* requests whose applications may wait for bodies that they ask for */
         bool overdue;       /* an application thread may be lost: the worker should be replaced */
 };
 
@@ -68,10 +69,12 @@ struct transaction {
         struct response instead;       /* what the client gets then */
         struct arena instead_arena;
         _Atomic bool begins; /* its application says that it has a head to send */
-        bool gathered;       /* the whole request has arrived */
-        bool begun;          /* its application has given the head of a response in pieces */
-        bool cut_short;      /* and then failed to give the rest */
-        uint64_t sent;       /* bytes of such a response */
+        bool counted;        /* among service->n_asking */
+        bool asks;      /* its application has not asked for the body that the client may send */
+        bool gathered;  /* the whole request has arrived */
+        bool begun;     /* its application has given the head of a response in pieces */
+        bool cut_short; /* and then failed to give the rest */
+        uint64_t sent;  /* bytes of such a response */
         enum transaction_phase phase;
         struct flight *flight; /* its slot in the black box; may be NULL */
         struct arena arena;
@@ -86,6 +89,16 @@ struct transaction {
         bool refused;
         const char *reason; /* static text, why it was refused */
 };
+
+/* Some of them. */
+struct transactions {
+        struct transaction *first; /* linked by next */
+        unsigned n;
+};
+
+/** transactions_add() - in front; transactions_remove() - one that is there. */
+void transactions_add(struct transactions *transactions, struct transaction *transaction);
+void transactions_remove(struct transactions *transactions, const struct transaction *transaction);
 
 /**
  * transaction_new() - begin a transaction
@@ -121,6 +134,10 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
  * its application has read some. -EMSGSIZE: as transaction_body() returning false.
  */
 ssize_t transaction_take(struct transaction *transaction, const void *data, size_t size);
+
+/** transaction_asks() - whether the client is to be told nothing before its application has asked
+ * for the body, or has a response. Once. */
+bool transaction_asks(struct transaction *transaction);
 
 /** transaction_reads() - whether its application reads the body while it arrives. */
 bool transaction_reads(const struct transaction *transaction);

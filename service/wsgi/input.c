@@ -4,17 +4,35 @@
  *
  * The server has gathered the body before it spends a thread on the request, in memory or in a file
  * without a name that is mapped: nothing here waits, and a client that cannot send its whole body
- * does not get this far.
+ * does not get this far. But one that waits for a word to send it (Expect: 100-continue) has not
+ * sent it: the first read asks for it, and waits without the GIL.
  */
 #include "wsgi/input.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "wsgi/response.h"
+
+/* Of a body that arrives. */
+#define ROOM_SIZE ((size_t)64 * 1024)
+
 struct input {
-        PyObject_HEAD const char *body; /* NULL: the request is over */
+        PyObject_HEAD appsrv_req *req; /* the body arrives; NULL: it is there */
+        const char *body; /* all of it, or what is in the room; NULL: the request is over */
         size_t size;
         size_t at;
+        bool ended; /* nothing more arrives */
+        char *room; /* NULL: none yet */
+};
+
+/* What is gathered for one read. */
+struct text {
+        char *bytes;
+        size_t size;
+        size_t room;
 };
 
 static struct input *input_of(PyObject *object)
@@ -30,16 +48,32 @@ static bool alive(const struct input *input)
         return false;
 }
 
-static PyObject *take(struct input *input, size_t size)
+/* Return: whether there is more, now at least one byte of it; -1 with an exception. */
+static int receive(struct input *input)
 {
-        PyObject *bytes = PyBytes_FromStringAndSize(input->body + input->at, (Py_ssize_t)size);
+        int64_t n;
 
-        if (bytes)
-                input->at += size;
-        return bytes;
+        if (!input->room)
+                input->room = malloc(ROOM_SIZE);
+        if (!input->room)
+                return response_raise(-ENOMEM);
+        Py_BEGIN_ALLOW_THREADS n = appsrv_read(input->req, input->room, ROOM_SIZE);
+        Py_END_ALLOW_THREADS if (n < 0) return response_raise((int)n);
+        input->body = input->room;
+        input->size = (size_t)n;
+        input->at = 0;
+        input->ended = n == 0;
+        return n > 0;
 }
 
-/* Bytes up to the end of the line, at most @most. */
+static int has_more(struct input *input)
+{
+        if (input->at < input->size)
+                return 1;
+        return input->ended ? 0 : receive(input);
+}
+
+/* Bytes up to the end of the line, at most @most of those that are there. */
 static size_t line_size(const struct input *input, size_t most)
 {
         size_t left = input->size - input->at;
@@ -50,6 +84,66 @@ static size_t line_size(const struct input *input, size_t most)
                 left = most;
         newline = left > 0 ? memchr(begin, '\n', left) : NULL;
         return newline ? (size_t)(newline + 1 - begin) : left;
+}
+
+static PyObject *take(struct input *input, size_t size)
+{
+        PyObject *bytes = PyBytes_FromStringAndSize(input->body + input->at, (Py_ssize_t)size);
+
+        if (bytes)
+                input->at += size;
+        return bytes;
+}
+
+static int append(struct text *text, const char *bytes, size_t size)
+{
+        if (size > text->room - text->size) {
+                size_t room = (text->room + size) * 2;
+                char *more = realloc(text->bytes, room);
+
+                if (!more)
+                        return response_raise(-ENOMEM);
+                text->bytes = more;
+                text->room = room;
+        }
+        memcpy(text->bytes + text->size, bytes, size);
+        text->size += size;
+        return 0;
+}
+
+/* Return: 0 when it is complete, or -1 with an exception. */
+static int gather(struct input *input, struct text *text, size_t most, bool line)
+{
+        int more = 1;
+
+        while (text->size < most && (more = has_more(input)) > 0) {
+                size_t left = most - text->size;
+                size_t there = input->size - input->at;
+                size_t size = line ? line_size(input, left) : there < left ? there : left;
+                const char *bytes = input->body + input->at;
+
+                if (append(text, bytes, size) < 0)
+                        return -1;
+                input->at += size;
+                if (line && bytes[size - 1] == '\n')
+                        return 0;
+        }
+        return more < 0 ? -1 : 0;
+}
+
+/* At most @most bytes, or to the end of the line. */
+static PyObject *take_some(struct input *input, size_t most, bool line)
+{
+        size_t left = input->size - input->at;
+        struct text text = {0};
+        PyObject *bytes = NULL;
+
+        if (!input->req)
+                return take(input, line ? line_size(input, most) : most < left ? most : left);
+        if (gather(input, &text, most, line) == 0)
+                bytes = PyBytes_FromStringAndSize(text.bytes, (Py_ssize_t)text.size);
+        free(text.bytes);
+        return bytes;
 }
 
 /* An optional size: None and negative ones mean all. Return: -1 with an exception. */
@@ -77,7 +171,7 @@ static PyObject *input_read(PyObject *self, PyObject *const *args, Py_ssize_t n)
 
         if (parse_size(args, n, &size) < 0 || !alive(input))
                 return NULL;
-        return take(input, size < input->size - input->at ? size : input->size - input->at);
+        return take_some(input, size, false);
 }
 
 static PyObject *input_readline(PyObject *self, PyObject *const *args, Py_ssize_t n)
@@ -87,7 +181,7 @@ static PyObject *input_readline(PyObject *self, PyObject *const *args, Py_ssize_
 
         if (parse_size(args, n, &size) < 0 || !alive(input))
                 return NULL;
-        return take(input, line_size(input, size));
+        return take_some(input, size, true);
 }
 
 /* The hint: no further line when those before it have so many bytes; 0 is none (io.IOBase). */
@@ -95,18 +189,22 @@ static PyObject *input_readlines(PyObject *self, PyObject *const *args, Py_ssize
 {
         struct input *input = input_of(self);
         PyObject *lines;
-        size_t hint, begin;
+        size_t hint, taken = 0;
+        int more = 1;
 
         if (parse_size(args, n, &hint) < 0 || !alive(input))
                 return NULL;
         lines = PyList_New(0);
-        begin = input->at;
-        while (lines && input->at < input->size && (hint == 0 || input->at - begin < hint)) {
-                _cleanup_object_ PyObject *line = take(input, line_size(input, SIZE_MAX));
+        while (lines && (hint == 0 || taken < hint) && (more = has_more(input)) > 0) {
+                _cleanup_object_ PyObject *line = take_some(input, SIZE_MAX, true);
 
                 if (!line || PyList_Append(lines, line) < 0)
                         Py_CLEAR(lines);
+                else
+                        taken += (size_t)PyBytes_GET_SIZE(line);
         }
+        if (more < 0)
+                Py_CLEAR(lines);
         return lines;
 }
 
@@ -114,9 +212,9 @@ static PyObject *input_next(PyObject *self)
 {
         struct input *input = input_of(self);
 
-        if (!alive(input) || input->at == input->size)
+        if (!alive(input) || has_more(input) <= 0)
                 return NULL;
-        return take(input, line_size(input, SIZE_MAX));
+        return take_some(input, SIZE_MAX, true);
 }
 
 /* It is not the application's to close. */
@@ -137,6 +235,12 @@ static PyMethodDef methods[] = {
         {0},
 };
 
+static void dealloc(PyObject *self)
+{
+        free(input_of(self)->room);
+        Py_TYPE(self)->tp_free(self);
+}
+
 PyTypeObject input_type = {
         PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_appsrv.Input",
         .tp_doc = "The body of a request.",
@@ -145,6 +249,7 @@ PyTypeObject input_type = {
         .tp_iter = PyObject_SelfIter,
         .tp_iternext = input_next,
         .tp_methods = methods,
+        .tp_dealloc = dealloc,
 };
 
 PyObject *input_new(appsrv_req *req)
@@ -155,6 +260,9 @@ PyObject *input_new(appsrv_req *req)
                 return NULL;
         input->body = appsrv_body(req, &input->size);
         input->at = 0;
+        input->req = strcmp(appsrv_info(req, "body"), "arriving") == 0 ? req : NULL;
+        input->ended = !input->req;
+        input->room = NULL;
         return (PyObject *)input;
 }
 
@@ -162,6 +270,8 @@ void input_end(PyObject *object)
 {
         struct input *input = input_of(object);
 
+        input->req = NULL;
         input->body = NULL;
         input->size = input->at = 0;
+        input->ended = true;
 }

@@ -116,5 +116,5 @@ static void stop(appsrv_ctx *ctx, void *self)
         free(self); /* its objects live as long as the interpreter: until the process ends */
 }
 
-APPSRV_APP(.name = "wsgi", .version = "1", .flags = APPSRV_F_CONCURRENT, .settings = settings,
-           .start = start, .handle = handle, .stop = stop);
+APPSRV_APP(.name = "wsgi", .version = "1", .flags = APPSRV_F_CONCURRENT | APPSRV_F_ASK_BODY,
+           .settings = settings, .start = start, .handle = handle, .stop = stop);

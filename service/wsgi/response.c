@@ -28,6 +28,18 @@ bool response_left(void)
         return PyErr_ExceptionMatches(client_left);
 }
 
+int response_raise(int r)
+{
+        errno = -r;
+        if (r == -EPIPE)
+                PyErr_SetString(client_left, "the client has left");
+        else if (r == -ENOMEM)
+                (void)PyErr_NoMemory();
+        else
+                (void)PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+}
+
 static bool alive(const struct response *response)
 {
         if (response->req && !current_forked())
@@ -171,19 +183,6 @@ void response_end(struct response *response)
 
 /* -- what leaves -- */
 
-/* Expects a negative errno of the server. Return: -1. */
-static int fail(int r)
-{
-        errno = -r;
-        if (r == -EPIPE)
-                PyErr_SetString(client_left, "the client has left");
-        else if (r == -ENOMEM)
-                (void)PyErr_NoMemory();
-        else
-                (void)PyErr_SetFromErrno(PyExc_OSError);
-        return -1;
-}
-
 static int set_head(struct response *response)
 {
         if (!alive(response))
@@ -207,7 +206,7 @@ static int begin(struct response *response)
         r = appsrv_begin(response->req, response->status, NULL,
                          response_has_body(response) ? response->length : 0);
         if (r < 0)
-                return fail(r);
+                return response_raise(r);
         response->begun = true;
         return 0;
 }
@@ -237,7 +236,7 @@ static int give(struct response *response, const char *bytes, size_t size)
         if (size == 0 || response->head)
                 return 0;
         Py_BEGIN_ALLOW_THREADS r = appsrv_write(response->req, bytes, size);
-        Py_END_ALLOW_THREADS if (r < 0) return fail(r);
+        Py_END_ALLOW_THREADS if (r < 0) return response_raise(r);
         response->written += (int64_t)size;
         return 0;
 }
@@ -305,7 +304,7 @@ int response_send(struct response *response, const char *bytes, size_t size)
                 return -1;
         r = appsrv_send(response->req, response->status, NULL, bytes, size);
         if (r < 0)
-                return fail(r);
+                return response_raise(r);
         response->begun = true;
         return 0;
 }
@@ -322,7 +321,7 @@ int response_send_file(struct response *response, const struct file_part *part)
                 return -1;
         r = appsrv_send_file(response->req, response->status, NULL, part->fd, part->offset, size);
         if (r < 0)
-                return fail(r);
+                return response_raise(r);
         response->begun = true;
         return 0;
 }

@@ -41,6 +41,10 @@ void response_end(struct response *response);
 /** response_left() - whether the exception that is set says that the client has left. */
 bool response_left(void);
 
+/** response_raise() - an exception for a negative errno of the server; response_left() knows that
+ * of a client that left. Return: -1. */
+int response_raise(int r);
+
 /** response_has_body() - whether there can be one: of 204 and 304 there is none. */
 bool response_has_body(const struct response *response);
 

@@ -82,6 +82,17 @@ def test_expect_is_answered(server):
         assert connection.receive().status == 413
 
 
+def test_client_that_waits_is_told_to_go_on_by_the_first_read_alone(server):
+    with server.connect() as connection:
+        connection.send(head("/deaf", "Content-Length: 100000", "Expect: 100-continue"))
+        seen = connection.rest()
+        assert seen.startswith(b"HTTP/1.1 200 ") and b"100 Continue" not in seen and b"Connection: close" in seen
+    with server.connect() as connection:
+        connection.send(head("/hasty", "Content-Length: 100000", "Expect: 100-continue"))
+        seen = connection.rest()
+        assert seen.startswith(b"HTTP/1.1 200 ") and b"already" in seen and b"100 Continue" not in seen
+
+
 def test_version_1_0(server):
     with server.connect() as connection:
         connection.send(b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """PEP 3333, point by point: what an application is given, what it may give, and what happens when it gives something else."""
+import contextlib
 import json
 import os
 import shutil
@@ -172,6 +173,71 @@ def test_chunked_body_has_a_length(pep):
         connection.send(b"POST /environ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
         environ = json.loads(connection.receive().body)
         assert environ["CONTENT_LENGTH"] == "3" and "HTTP_TRANSFER_ENCODING" not in environ
+
+
+def waits(target, size, *lines):
+    """The head of a client that waits for a word before he sends the body."""
+    return "\r\n".join([f"POST {target} HTTP/1.1", "Host: a", f"Content-Length: {size}", "Expect: 100-continue", *lines, "", ""]).encode()
+
+
+def test_body_that_is_not_wanted_is_not_asked_for(pep):
+    with pep.connect() as connection:
+        connection.send(waits("/whole", 10 ** 6))
+        seen = connection.rest()
+        assert seen.startswith(b"HTTP/1.1 200 ") and seen.endswith(b"abc") and b"100 Continue" not in seen
+        assert b"Connection: close" in seen
+    assert pep.ask("/whole").body == b"abc"
+
+
+def test_body_is_asked_for_by_the_first_read(pep):
+    with pep.connect() as connection:
+        for body in (b"abc", b"x" * 300_000):
+            connection.send(waits("/slow_echo", len(body)))
+            pep.wait_for_line("about to read", after=len(pep.lines("has read")))
+            connection.socket.settimeout(0.1)
+            with pytest.raises(TimeoutError):  # it is not told before
+                connection.socket.recv(1)
+            connection.socket.settimeout(20)
+            pep.ask("/go_on")
+            assert connection._until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+            connection.send(body)
+            assert connection.receive().body == body
+
+
+def test_ways_to_read_a_body_that_arrives(pep):
+    with pep.connect() as connection:
+        connection.send(waits("/methods", len(BODY)))
+        assert connection._until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        for at in range(0, len(BODY), 4):
+            connection.send(BODY[at:at + 4])
+            time.sleep(0.01)
+        assert json.loads(connection.receive().body) == {"read": "abc", "readline": "def\n", "part": "gh", "lines": ["\n", "ij\n"],
+                                                         "next": "kl\n", "rest": "mn\nop", "end": "", "end_line": ""}
+
+
+def test_chunked_body_of_a_client_that_waits_has_a_length(pep):
+    with pep.connect() as connection:
+        connection.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+        assert connection._until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        connection.send(b"3\r\nabc\r\n0\r\n\r\n")
+        assert connection.receive().body == b"abc"
+
+
+def test_client_that_leaves_while_his_body_is_read(pep):
+    before = len(pep.lines("POST /methods", "OUTCOME=client-abort"))
+    with pep.connect() as connection:
+        connection.send(waits("/methods", 1000))
+        assert connection._until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        connection.send(b"abc")
+    pep.wait_for_line("POST /methods", "OUTCOME=client-abort", after=before)
+    assert not pep.lines("Exception in POST /methods")
+
+
+def test_clients_that_send_nothing_leave_threads_for_others(pep):
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):  # the server has four threads
+            stack.enter_context(pep.connect()).send(waits("/methods", 1000))
+        assert pep.ask("/whole").body == b"abc"
 
 
 def test_streams_are_not_the_applications_to_close(pep):

@@ -116,6 +116,28 @@ def echo(environ, start_response):
     return [environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))]
 
 
+go = threading.Event()
+
+
+@route
+def slow_echo(environ, start_response):
+    """Reads when it is told to go on."""
+    print("about to read")
+    go.wait(20)
+    go.clear()
+    body = environ["wsgi.input"].read()
+    print("has read")
+    start_response("200 OK", TEXT)
+    return [body]
+
+
+@route
+def go_on(environ, start_response):
+    go.set()
+    start_response("200 OK", TEXT)
+    return [b"going"]
+
+
 @route
 def methods(environ, start_response):
     """What each way to read gives, one after the other."""
