@@ -84,8 +84,7 @@ PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
 .PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log demo-logging test-programs plugins python-debug \
-        asan valgrind lint headers layers format \
-        format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
+        lint headers layers format format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL := all
@@ -171,7 +170,7 @@ $(B)/appsrv.service: units/appsrv.service.in $(B)/flags
 	$(Q)$(SUBST) $(SYSTEMD_TYPE) $< > $@
 
 # -- running and testing --------------------------------------------------------------------------------
-setup:
+setup:                                  ## install what is missing; GROUPS="build lint test package bench"
 	@packaging/dependencies/install $(or $(GROUPS),build)
 
 run:                                    ## install what is missing, build, serve a sample on 127.0.0.1:8080
@@ -185,9 +184,9 @@ check:                                  ## install what is missing, build, run e
 	@$(MAKE) --no-print-directory test-programs SAN=address,undefined
 	@tests/run
 
-test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS) $(if $(PYTHON_DEBUG),$(if $(filter default,$(FLAVOUR)),python-debug))
+test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS) $(if $(PYTHON_DEBUG),$(if $(filter default,$(FLAVOUR)),python-debug)) ## all programs that tests need
 
-plugins: $(PLUGINS)
+plugins: $(PLUGINS)                     ## the plug-ins alone
 # Debian's headers of it are links to the usual ones: gcc must not follow them before it looks for pyconfig.h.
 python-debug: $(BIN)                    ## the plug-in for a debug build of Python, and the usual server beside it
 	@$(MAKE) --no-print-directory FLAVOUR=python-debug PYTHON_EMBED=$(PYTHON_DEBUG) \
@@ -236,7 +235,7 @@ layers:                                 ## includes point downwards, foreign hea
 format:                                 ## clang-format in place
 	clang-format -i $(SOURCES)
 
-format-check:
+format-check:                           ## whether clang-format would change anything
 	@clang-format --dry-run -Werror $(SOURCES) && echo "  OK	format"
 
 tidy: $(B)/flags                        ## clang-tidy
@@ -256,7 +255,7 @@ build/clang-fuzzer-no-link-address-undefined/tests/fuzz/%: \
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -pthread -rdynamic $(LDFLAGS) -o $@ $^ $(LIBS)
 
-fuzzers:
+fuzzers:                                ## build the fuzzers
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined $(FUZZERS)
 
 fuzz: $(patsubst tests/fuzz/%.c,run-%,$(FUZZ))  ## libFuzzer programs, FUZZ_SECONDS each (default 30)

@@ -72,6 +72,7 @@ def test_stopped_worker_is_found_hung_and_replaced(service):
     hung = service.wait_for_event("worker-hung", f"WORKER_PID={victim}", since=since, seconds=15)
     died = service.wait_for_event("worker-died", f"WORKER_PID={victim}", since=since, seconds=20)
     assert int(hung["__REALTIME_TIMESTAMP"]) <= int(died["__REALTIME_TIMESTAMP"])
+    assert died["SIGNAL"] == "ABRT"
     service.wait_for_workers(4, without=[victim])
     assert len(service.events("worker-died", since)) == 1
     assert service.ask("/").status == 200
