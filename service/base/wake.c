@@ -7,9 +7,13 @@
 
 #include "base/cleanup.h"
 
+/* While somebody is about to write, the write is not there to be read: a reader who took the word
+ * for it would leave the descriptor readable, with nobody to read it. */
+enum { QUIET, WRITING, TOLD };
+
 int wake_init(struct wake *wake)
 {
-        atomic_init(&wake->told, false);
+        atomic_init(&wake->state, QUIET);
         wake->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         return wake->fd < 0 ? -errno : 0;
 }
@@ -22,18 +26,26 @@ void wake_done(struct wake *wake)
 
 void wake_tell(struct wake *wake)
 {
-        if (!atomic_exchange(&wake->told, true))
-                (void)eventfd_write(wake->fd, 1);
+        int quiet = QUIET;
+
+        /* Either the state is seen as it is now, or what was made visible is by wake_take()'s
+         * caller. */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (!atomic_compare_exchange_strong(&wake->state, &quiet, WRITING))
+                return;
+        (void)eventfd_write(wake->fd, 1);
+        atomic_store(&wake->state, TOLD);
 }
 
-/* The flag goes last: who finds it up did his part before, so that is seen now. The other way round
- * a write could be read whose flag stays up, and nobody would write again. */
+/* The state goes last: who finds it up did his part before, so that is seen now. Of one who is
+ * still writing the descriptor tells in the next turn. */
 void wake_take(struct wake *wake)
 {
         eventfd_t count;
 
-        if (!atomic_load_explicit(&wake->told, memory_order_relaxed))
+        if (atomic_load(&wake->state) != TOLD)
                 return;
         (void)eventfd_read(wake->fd, &count);
-        (void)atomic_exchange(&wake->told, false);
+        atomic_store(&wake->state, QUIET);
+        atomic_thread_fence(memory_order_seq_cst);
 }

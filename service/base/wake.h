@@ -6,11 +6,10 @@
 #pragma once
 
 #include <stdatomic.h>
-#include <stdbool.h>
 
 struct wake {
         int fd; /* readable when told */
-        atomic_bool told;
+        atomic_int state;
 };
 
 /** wake_init() - ended with wake_done(). Return: 0, or a negative errno. */

@@ -112,6 +112,12 @@ void flight_run(struct flight *flight)
         flight_set_state(flight, FLIGHT_RUNNING);
 }
 
+void flight_rest(struct flight *flight)
+{
+        if (flight)
+                atomic_store_explicit(&flight->thread, 0, memory_order_relaxed);
+}
+
 void flight_answer(struct flight *flight, unsigned status, uint64_t response_bytes)
 {
         if (!flight)

@@ -37,7 +37,7 @@ struct flight {
         _Atomic uint32_t state;
         _Atomic uint32_t status; /* of the answer; 0: none yet */
         _Atomic uint64_t response_bytes;
-        _Atomic int32_t thread; /* gettid() of the application thread; 0: none yet */
+        _Atomic int32_t thread; /* gettid() of the application thread; 0: none has it */
         uint32_t target_size;   /* all of it, also what is not kept */
         uint64_t started_usec;  /* CLOCK_MONOTONIC */
         struct ticket ticket;
@@ -80,6 +80,10 @@ struct flight *flight_begin(struct flights *flights, const char *id, const char 
  * does nothing, as with all that follow. */
 void flight_describe(struct flight *flight, const char *method, const char *version,
                      const char *app);
+
+/** flight_rest() - the application is done with it: what happens to the thread from now on is not
+ * about this request. */
+void flight_rest(struct flight *flight);
 
 /** flight_set_peer() - the client is not who the connection is with. */
 void flight_set_peer(struct flight *flight, const char *peer);

@@ -98,9 +98,10 @@ static void add_request(struct record *record, struct obituary *texts, const str
 /* The one in the thread that was hit; without a hit, one that is alone in the application. */
 static void find_culprit(struct obituary *texts, const struct flight *flight, int thread)
 {
-        bool running = atomic_load(&flight->state) == FLIGHT_RUNNING;
+        int own = atomic_load(&flight->thread);
 
-        if (!running || (thread > 0 && atomic_load(&flight->thread) != thread))
+        if (atomic_load(&flight->state) != FLIGHT_RUNNING || own == 0 ||
+            (thread > 0 && own != thread))
                 return;
         texts->suspects++;
         texts->culprit = *flight;

@@ -63,6 +63,7 @@ static void run_application(struct job *job)
         atomic_store_explicit(&transaction->handled_usec, now_usec(), memory_order_relaxed);
         flight_run(transaction->flight);
         app_handle(&transaction->exchange);
+        flight_rest(transaction->flight);
 }
 
 struct transaction *transaction_new(struct service *service, const char *target, const char *peer)

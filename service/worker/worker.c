@@ -444,12 +444,12 @@ static bool turn(void *data)
 
         log_lead(worker->host.log, true);
         worker->failure = wait_for_events(worker);
-        if (worker->failure < 0)
-                return false;
-        worker->now = now_usec();
-        do_work(worker);
+        if (worker->failure == 0) {
+                worker->now = now_usec();
+                do_work(worker);
+        }
         log_lead(worker->host.log, false);
-        return serving(worker, worker->now);
+        return worker->failure == 0 && serving(worker, worker->now);
 }
 
 /* Return: 0, or a negative errno. */

@@ -43,6 +43,20 @@ def test_crashing_handler_costs_its_worker_only(start):
         wait_until(lambda: server.ask("/").status == 200, 10, "served again")
 
 
+def test_request_that_crashes_among_others_is_named(start):
+    """They came in one turn of the loop; those before it were done, and are not blamed."""
+    with start("[server]\nworkers = 1\nthreads = 4\n") as server, contextlib.ExitStack() as stack:
+        victim = server.workers()[0]
+        connections = [stack.enter_context(server.connect()) for _ in range(8)]
+        for connection in connections:
+            assert connection.ask("/").status == 200
+        os.kill(victim, signal.SIGSTOP)
+        for number, connection in enumerate(connections):
+            connection.send(b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"crash" if number == 4 else b""))
+        os.kill(victim, signal.SIGCONT)
+        assert ", in GET /crash from 127.0.0.1 (request " in server.wait_for_line("EVENT=worker-died", f"WORKER_PID={victim}")
+
+
 def test_stopped_worker_is_hung_and_replaced(start):
     with start(CONFIG) as server:
         victim = server.workers()[0]

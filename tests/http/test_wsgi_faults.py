@@ -275,7 +275,8 @@ def test_programs_get_nothing_of_the_server(faults):
     lines = faults.ask("/inherited").body.decode().splitlines()[1:]
     assert {int(line.split()[-3]) for line in lines} <= {0, 1, 2, 3} and "/proc/" in lines[-1]
     state = dict(line.split(":\t") for line in faults.ask("/signals_of_child").body.decode().splitlines() if ":\t" in line)
-    assert int(state["SigBlk"], 16) == 0 and int(state["SigIgn"], 16) == 0
+    # signals 32 and 33 are glibc's own: what posix_spawn() starts, as make does, ignores them
+    assert int(state["SigBlk"], 16) == 0 and int(state["SigIgn"], 16) & ~(0b11 << 31) == 0
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"])

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "test_log_journald.h"
 
-enum { SLOTS = 40, OTHER_THREAD = 4242 };
+enum { SLOTS = 40, OTHER_THREAD = 4242, ANY_THREAD = 4000 };
 
 struct scene {
         struct box *box;
@@ -98,6 +98,8 @@ static struct flight *fly(struct scene *scene, const char *id, const char *targe
         assert(flight);
         flight_describe(flight, "GET", "HTTP/1.1", "shop");
         flight_set_state(flight, state);
+        if (state == FLIGHT_RUNNING)
+                atomic_store(&flight->thread, ANY_THREAD);
         return flight;
 }
 
@@ -214,7 +216,7 @@ static void test_request_of_the_thread_that_was_hit_is_the_culprit(void)
         struct flight *flight;
         const char *message;
 
-        atomic_store(&fly(scene, "one", "/good", FLIGHT_RUNNING)->thread, OTHER_THREAD + 1);
+        (void)fly(scene, "one", "/good", FLIGHT_RUNNING);
         flight = fly(scene, "two", "/bad?x=1", FLIGHT_RUNNING);
         atomic_store(&flight->thread, OTHER_THREAD);
         (void)fly(scene, "three", "/waits", FLIGHT_WAITING);
@@ -229,6 +231,32 @@ static void test_request_of_the_thread_that_was_hit_is_the_culprit(void)
         message = text_of(told(scene), "MESSAGE");
         assert(strcmp(message, "Worker 3 (pid 77) died: signal SEGV, 1.5 s old; 3 requests in "
                                "flight") == 0);
+        scene_end(scene);
+}
+
+/* Requests that their application is done with wait for the loop to collect them. */
+static void test_request_that_is_done_is_not_the_culprit(void)
+{
+        struct scene *scene = scene_new();
+        struct flight *flight;
+
+        for (unsigned i = 0; i < 3; i++) {
+                char id[16];
+
+                (void)snprintf(id, sizeof(id), "done-%u", i);
+                flight = fly(scene, id, "/good", FLIGHT_RUNNING);
+                atomic_store(&flight->thread, OTHER_THREAD);
+                flight_rest(flight);
+        }
+        flight = fly(scene, "bad", "/bad", FLIGHT_RUNNING);
+        atomic_store(&flight->thread, OTHER_THREAD);
+        for (int thread = 0; thread <= OTHER_THREAD; thread += OTHER_THREAD) {
+                atomic_store(&scene->box->header->crash.thread, thread);
+                assert(strstr(text_of(told(scene), "MESSAGE"),
+                              "in GET /bad from 192.0.2.1 (request bad); 3 more requests"));
+        }
+        flight_rest(flight);
+        assert(strstr(text_of(told(scene), "MESSAGE"), "old; 4 requests in flight"));
         scene_end(scene);
 }
 
@@ -546,6 +574,7 @@ int main(void)
         test_signal_of_an_unknown_death_is_what_its_handler_noted();
         test_of_a_master_only_its_death_is_told();
         test_request_of_the_thread_that_was_hit_is_the_culprit();
+        test_request_that_is_done_is_not_the_culprit();
         test_hit_beside_the_applications_has_no_culprit();
         test_request_that_is_alone_is_the_culprit();
         test_request_that_is_alone_in_the_application_is_the_culprit();
