@@ -38,10 +38,12 @@
 #define DESCRIPTORS_BESIDE 512
 
 /* libmicrohttpd 0.9.75 can ask for one turn after another without anything to do (a chunk-size line
- * larger than its buffer). After so many idle turns the loop pauses a little each time instead of
- * burning a core until that connection's deadline. */
-#define SPIN_TURNS_MAX 50
-#define SPIN_PAUSE     (5 * USEC_PER_MSEC)
+ * larger than its buffer). After so many idle turns the loop pauses a little instead of burning a
+ * core until that connection's deadline, and again after a few more; a download whose client reads
+ * as fast as it is sent looks the same, and still gets tens of MB a second. */
+#define SPIN_TURNS_MAX   50
+#define SPIN_TURNS_AGAIN 2
+#define SPIN_PAUSE       (5 * USEC_PER_MSEC)
 
 /* How long the last records may take to reach the journal. */
 #define LAST_RECORDS_USEC (500 * USEC_PER_MSEC)
@@ -372,9 +374,24 @@ static uint64_t earliest(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
-static uint64_t wait_usec(struct worker *worker, uint64_t now)
+static bool spins(const struct worker *worker)
 {
-        uint64_t library = http_timeout_usec(worker->http);
+        return worker->idle_turns > SPIN_TURNS_MAX;
+}
+
+/* @n: what the turn had to do beside the library's own wishes. */
+static void count_idle_turn(struct worker *worker, int n, uint64_t library)
+{
+        if (library >= SPIN_PAUSE)
+                worker->idle_turns = 0;
+        else if (n == 0 && !spins(worker))
+                worker->idle_turns++;
+        else if (worker->idle_turns > SPIN_TURNS_MAX - SPIN_TURNS_AGAIN)
+                worker->idle_turns = SPIN_TURNS_MAX - SPIN_TURNS_AGAIN;
+}
+
+static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
+{
         uint64_t wake = earliest(worker->next_beat, http_wake_usec(worker->http));
 
         wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
@@ -382,7 +399,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now)
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
-        if (worker->idle_turns > SPIN_TURNS_MAX && library < SPIN_PAUSE)
+        if (spins(worker) && library < SPIN_PAUSE)
                 library = SPIN_PAUSE;
         return earliest(library, wake > now ? wake - now : 0);
 }
@@ -424,15 +441,16 @@ static void do_work(struct worker *worker)
 static int wait_for_events(struct worker *worker)
 {
         bool hurries = worker->hurries || pool_has_finished(worker->service.pool);
-        uint64_t wait = hurries ? 0 : wait_usec(worker, worker->now);
+        uint64_t library;
         int n;
 
         worker->hurries = false;
         worker->asked = !(hurries && worker->asked);
         if (!worker->asked)
                 return 0;
-        n = loop_turn(&worker->loop, wait);
-        worker->idle_turns = n == 0 && !hurries && wait < SPIN_PAUSE ? worker->idle_turns + 1 : 0;
+        library = http_timeout_usec(worker->http);
+        n = loop_turn(&worker->loop, hurries ? 0 : wait_usec(worker, worker->now, library));
+        count_idle_turn(worker, hurries ? 1 : n, library);
         return n < 0 ? n : 0;
 }
 

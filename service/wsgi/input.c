@@ -97,7 +97,9 @@ static PyObject *take(struct input *input, size_t size)
 
 static int append(struct text *text, const char *bytes, size_t size)
 {
-        if (size > text->room - text->size) {
+        if (size == 0)
+                return 0;
+        if (!text->bytes || size > text->room - text->size) {
                 size_t room = (text->room + size) * 2;
                 char *more = realloc(text->bytes, room);
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from lib.processes import processor_seconds
 from lib.wait import wait_until
 
 ONE = "[server]\nworkers = 1\nthreads = 2\n[http]\n"
@@ -173,3 +174,19 @@ def test_beyond_the_limit_clients_are_told(start):
         served.pop().socket.close()
         wait_until(lambda: server.ask("/").status == 200, 5, "room for one more")
         assert [connection.ask("/").status for connection in served] == [200] * 3
+
+
+def test_chunk_line_without_end_burns_no_processor(start):
+    """libmicrohttpd 0.9.75 asks for turn after turn then; later versions refuse it."""
+    with start(ONE + "body_timeout = 4s\n") as server, contextlib.ExitStack() as stack:
+        for _ in range(5):
+            connection = stack.enter_context(server.connect())
+            with contextlib.suppress(ConnectionError):
+                connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;" + b"x" * 60_000)
+        [worker] = server.workers()
+        time.sleep(0.5)
+        before = processor_seconds(worker)
+        time.sleep(2)
+        used = processor_seconds(worker) - before
+        assert used < 0.6, used
+        assert server.ask("/").status == 200

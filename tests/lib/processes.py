@@ -55,3 +55,9 @@ def memory_of(pid, kind="VmRSS"):
     """Kilobytes that a process has in memory; of one kind, as RssAnon: what is its own and no file's."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(status.split(f"{kind}:")[1].split()[0])
+
+
+def processor_seconds(pid):
+    """That a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
