@@ -16,6 +16,7 @@ struct stream {
         void (*news)(void *data);
         void *data;
         bool hungry; /* the loop waits for news */
+        bool asked;  /* the reader has waited */
         bool ended;
         int error;
         bool broken;
@@ -154,13 +155,25 @@ void stream_await(struct stream *stream)
         pthread_mutex_unlock(&stream->mutex);
 }
 
+bool stream_asked(struct stream *stream)
+{
+        bool asked;
+
+        pthread_mutex_lock(&stream->mutex);
+        asked = stream->asked;
+        pthread_mutex_unlock(&stream->mutex);
+        return asked;
+}
+
 ssize_t stream_take(struct stream *stream, void *bytes, size_t size)
 {
         ssize_t n;
 
         pthread_mutex_lock(&stream->mutex);
-        if (stream->held == 0)
+        if (stream->held == 0) {
+                stream->asked = true;
                 tell(stream);
+        }
         while (stream->held == 0 && !stream->ended && size > 0)
                 pthread_cond_wait(&stream->change, &stream->mutex);
         n = (ssize_t)get(stream, bytes, size);

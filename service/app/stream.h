@@ -51,6 +51,9 @@ size_t stream_offer(struct stream *stream, const void *bytes, size_t size);
 /** stream_await() - news() is to be called when the reader waits for something. Loop thread. */
 void stream_await(struct stream *stream);
 
+/** stream_asked() - whether the reader has ever waited. Any thread. */
+bool stream_asked(struct stream *stream);
+
 /** stream_take() - take what is there, wait for something. Return: bytes, 1 to @size; 0 at the end;
  * the error of stream_end(). Application thread. */
 ssize_t stream_take(struct stream *stream, void *bytes, size_t size);

@@ -286,10 +286,12 @@ static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd, co
         return MHD_YES;
 }
 
-/* Its application has asked for the body, or does without. */
+/* Its application has asked for the body, or does without; or is not done yet with the latter. */
 static enum MHD_Result on_consent(struct http *http, struct MHD_Connection *mhd,
                                   struct transaction *transaction)
 {
+        if (transaction_asks(transaction))
+                rest(transaction);
         if (!transaction_sends(transaction))
                 return MHD_YES;
         transaction->gathered = true; /* what has not arrived is not wanted */
@@ -322,7 +324,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
                 return MHD_NO;
         if (transaction->phase == TRANSACTION_HEAD)
                 return on_head(data, mhd, url, method, version);
-        if (size == 0 && transaction_asks(transaction))
+        if (size == 0 && transaction->asks)
                 return on_consent(data, mhd, transaction);
         if (size > 0) {
                 *upload_size = 0;

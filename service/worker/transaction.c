@@ -280,10 +280,9 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
 
 bool transaction_asks(struct transaction *transaction)
 {
-        bool asks = transaction->asks;
-
-        transaction->asks = false;
-        return asks;
+        if (transaction_sends(transaction) || stream_asked(transaction->exchange.intake))
+                transaction->asks = false;
+        return transaction->asks;
 }
 
 bool transaction_reads(const struct transaction *transaction)

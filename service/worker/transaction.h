@@ -135,8 +135,8 @@ bool transaction_body(struct transaction *transaction, const void *data, size_t 
  */
 ssize_t transaction_take(struct transaction *transaction, const void *data, size_t size);
 
-/** transaction_asks() - whether the client is to be told nothing before its application has asked
- * for the body, or has a response. Once. */
+/** transaction_asks() - whether the client is still to be told nothing: its application has neither
+ * asked for the body nor a response. */
 bool transaction_asks(struct transaction *transaction);
 
 /** transaction_reads() - whether its application reads the body while it arrives. */
