@@ -144,7 +144,8 @@ def test_watch_writes_an_object_a_second_until_it_is_interrupted(server):
         ages = [json.loads(watching.stdout.readline())["master"]["age_usec"] for _ in range(3)]
         watching.send_signal(signal.SIGINT)
         assert watching.wait(10) == -signal.SIGINT
-    assert all(900_000 < after - before < 5_000_000 for before, after in zip(ages, ages[1:]))
+    # a machine that is busy makes one look late, and the next one seem early
+    assert all(500_000 < after - before < 5_000_000 for before, after in zip(ages, ages[1:])), ages
 
 
 def test_watch_fits_the_terminal(server):
