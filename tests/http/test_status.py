@@ -137,9 +137,15 @@ def test_stopped_worker_is_looked_at_all_the_same(start):
             os.kill(victim, signal.SIGCONT)
 
 
+def interruptible():
+    """In a child: what a shell starts in the background ignores SIGINT, and so would this."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_watch_writes_an_object_a_second_until_it_is_interrupted(server):
     watching = subprocess.Popen([server.build.program, "status", "--watch", "--json", "--socket", window_of(server)],
-                                stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent, env=builds.environment())
+                                stdout=subprocess.PIPE, text=True, preexec_fn=interruptible, env=builds.environment())
     with watching:
         ages = [json.loads(watching.stdout.readline())["master"]["age_usec"] for _ in range(3)]
         watching.send_signal(signal.SIGINT)
