@@ -343,19 +343,19 @@ def test_radicale(calendars):
     found = ask("PROPFIND", "/ann/", b"", ("Depth", "1"))
     assert found.status == 207 and b"<href>/ann/</href>" in found.body
     # not by way of the validator: it wants a Content-Type of a 201 without a body, and Radicale gives none
-    assert ask("MKCALENDAR", "/below/ann/work/", CALENDAR).status == 201
-    put = ask("PUT", "/below/ann/work/one.ics", EVENT, ("Content-Type", "text/calendar; charset=utf-8"), ("If-None-Match", "*"))
+    assert ask("MKCALENDAR", "/below/ann/plans/", CALENDAR).status == 201
+    put = ask("PUT", "/below/ann/plans/one.ics", EVENT, ("Content-Type", "text/calendar; charset=utf-8"), ("If-None-Match", "*"))
     assert put.status == 201 and put.headers["etag"]
-    assert ask("PUT", "/ann/work/one.ics", EVENT, ("If-None-Match", "*")).status == 412
+    assert ask("PUT", "/ann/plans/one.ics", EVENT, ("If-None-Match", "*")).status == 412
     found = ask("PROPFIND", "/ann/", b"", ("Depth", "1"))
-    assert found.status == 207 and b"<href>/ann/work/</href>" in found.body and "B\u00fcro" in found.body.decode()
-    report = ask("REPORT", "/ann/work/", QUERY, ("Depth", "1"), ("Content-Type", "application/xml"))
+    assert found.status == 207 and b"<href>/ann/plans/</href>" in found.body and "B\u00fcro" in found.body.decode()
+    report = ask("REPORT", "/ann/plans/", QUERY, ("Depth", "1"), ("Content-Type", "application/xml"))
     assert report.status == 207 and "SUMMARY:Fr\u00fchst\u00fcck" in report.body.decode() and put.headers["etag"] in report.body.decode()
-    got = ask("GET", "/ann/work/one.ics")
+    got = ask("GET", "/ann/plans/one.ics")
     assert got.status == 200 and "SUMMARY:Fr\u00fchst\u00fcck" in got.body.decode() and got.headers["etag"] == put.headers["etag"]
-    assert ask("DELETE", "/ann/work/one.ics").status == 200
-    assert ask("GET", "/ann/work/one.ics").status == 404
-    assert b"SUMMARY" not in ask("REPORT", "/ann/work/", QUERY, ("Depth", "1")).body
+    assert ask("DELETE", "/ann/plans/one.ics").status == 200
+    assert ask("GET", "/ann/plans/one.ics").status == 404
+    assert b"SUMMARY" not in ask("REPORT", "/ann/plans/", QUERY, ("Depth", "1")).body
 
 
 def test_radicale_asks_who_it_is(calendars):
