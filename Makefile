@@ -35,7 +35,7 @@ B          := build/$(FLAVOUR)
 Q          := $(if $(V),,@)
 say         = $(if $(V),,@echo "  $(1)	$(2)")
 
-WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wold-style-definition -Wundef -Wpointer-arith -Wwrite-strings -Wcast-qual -Wvla -Wformat=2 \
         -Wimplicit-fallthrough -Wswitch-enum $(if $(WERROR),-Werror)
 HARD := -fstack-protector-strong -fno-common -fvisibility=hidden -fno-omit-frame-pointer

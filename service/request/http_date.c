@@ -133,7 +133,7 @@ static unsigned days_of_month(unsigned month, unsigned year)
 {
         static const unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
-        return lengths[month] + (month == 1 && leap_year(year));
+        return month == 1 && leap_year(year) ? 29 : lengths[month];
 }
 
 /* A second of 60 is a leap second. */

@@ -27,7 +27,7 @@ struct socket_facts socket_facts(int fd)
         return (struct socket_facts){
                 .tcp = true,
                 .received = info.tcpi_bytes_received,
-                .taken = info.tcpi_bytes_received - (uint64_t)unread,
+                .taken = info.tcpi_bytes_received - (uint32_t)unread,
                 .acknowledged = info.tcpi_bytes_acked,
                 .closed = info.tcpi_state == STATE_CLOSE || info.tcpi_state == STATE_CLOSE_WAIT ||
                           info.tcpi_state == STATE_LAST_ACK,

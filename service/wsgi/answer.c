@@ -69,7 +69,9 @@ static int give_list(struct response *response, PyObject *list)
         if (response->begun)
                 return 0;
         if (count(list) == 1)
-                return response_send(response, PyBytes_AS_STRING(item(list, 0)), size) < 0 ? -1 : 1;
+                return response_send(response, PyBytes_AS_STRING(item(list, 0)), (size_t)size) < 0
+                               ? -1
+                               : 1;
         if ((size_t)size > JOINED_MAX)
                 return 0;
         return send_joined(response, list, (size_t)size) < 0 ? -1 : 1;

@@ -763,7 +763,7 @@ static void scribble_plausibly(uint32_t *random)
         bool odd = next_random(random) % 2 == 0;
 
         lines.held = (uint64_t)start_at << 32 |
-                     next_random(random) % (LINES_TEXT + (odd ? 999 : 1) - start_at % LINES_TEXT);
+                     next_random(random) % (LINES_TEXT + (odd ? 999U : 1U) - start_at % LINES_TEXT);
         lines.given = next_random(random) % LINES_TEXT;
         lines.progress = (struct lines_progress){
                 .size = size,
@@ -847,7 +847,7 @@ static void test_no_content_of_the_memory_leads_out_of_it(void)
                                 scribble(&random);
                         else
                                 scribble_plausibly(&random);
-                        for (int n = next_random(&random) % 12; n > 0; n--)
+                        for (uint32_t n = next_random(&random) % 12; n > 0; n--)
                                 any_call(&random);
                         if (k % 8 == 0)
                                 expect_recovery();
