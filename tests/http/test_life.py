@@ -125,9 +125,11 @@ def test_terminated_it_answers_what_it_began(start):
             wait_until(lambda: any("busy" in state and "(0 busy)" not in state for state in server.states()), 10, "busy")
             server.signal(signal.SIGTERM)
             server.wait_for_state("STOPPING=1")
+            stopping = server.states().index("STOPPING=1")
             assert idle.rest() == b""
             late = fresh.ask("/late")
             asking.join()
+        assert any(state.startswith("EXTEND_TIMEOUT_USEC=") for state in server.states()[stopping:])
         assert answers[0].status == 200 and answers[0].headers["connection"] == "close"
         assert late.status == 404 or late.status == 200
         assert server.stop() == 0

@@ -20,7 +20,8 @@ SUITES = ("bookworm", "trixie")
 # purpose (no kill, no curl, no Python): a unit that needs such a thing fails here and not on a user's machine.
 RUN = ["systemd", "systemd-sysv", "dbus", "libinih1", "libsystemd0", "rpm"]
 BUILD = ["build-essential", "debhelper", "dh-python", "libgnutls28-dev", "libinih-dev", "libmicrohttpd-dev", "libsystemd-dev",
-         "openssl", "pkgconf", "python3-dev", "python3-flask", "python3-pytest", "rpm"]
+         "openssl", "pkgconf", "python3-bottle", "python3-dev", "python3-django", "python3-flask", "python3-pytest", "python3-radicale",
+         "rpm", "valgrind"]
 # what appsrv-wsgi depends on, and applications
 PYTHON = ["python3", "python3-django", "python3-flask"]
 # and the servers that appsrv is measured beside

@@ -23,5 +23,12 @@ def test_rpm_package_is_installed_serves_and_goes(bare, rpms):
     assert answer.status == 200
     [record] = service.access_records()
     assert record["REQUEST_ID"] == answer.request_id and record["APP"] == "welcome"
-    bare.run("rpm", "-e", "appsrv")
+    devel = rpms.rpm("appsrv-devel")
+    bare.copy_in(devel, f"/var/tmp/{devel.name}")
+    bare.run("rpm", "-i", "--nodeps", f"/var/tmp/{devel.name}")
+    installed = bare.run("rpm", "-ql", "appsrv-devel").stdout.split()
+    assert "/usr/include/appsrv/appsrv.h" in installed and any(name.endswith("/pkgconfig/appsrv.pc") for name in installed)
+    assert all(bare.path(name).exists() for name in installed)
+    bare.run("rpm", "-e", "appsrv-devel", "appsrv")
+    assert not bare.path("/usr/include/appsrv").exists()
     assert not bare.path("/usr/bin/appsrv").exists()

@@ -16,6 +16,17 @@ def test_units_verify_without_a_word(service):
     assert done.stdout + done.stderr == ""
 
 
+def test_units_verify_with_each_drop_in(fresh_service):
+    """The examples that the package brings, as an administrator puts them there."""
+    listed = fresh_service.container.run("dpkg", "-L", "appsrv").stdout.split()
+    examples = [name for name in listed if name.endswith(".conf") and "/examples/" in name]
+    assert len(examples) >= 3
+    for name in examples:
+        fresh_service.drop_in(fresh_service.container.path(name).read_text(), name.rsplit("/", 1)[1])
+        done = fresh_service.container.run("systemd-analyze", "verify", "--man=no", *UNITS)
+        assert done.stdout + done.stderr == "", name
+
+
 def test_exposure_is_low_by_default(service):
     assert exposure(service) <= 1.3
 
