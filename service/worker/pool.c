@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "base/wake.h"
 #include "worker/baton.h"
 #include "worker/crash.h"
@@ -46,13 +47,16 @@ struct pool {
         struct job *with_news;
         const struct pool_loop *loop; /* NULL: none, or its last turn was */
         bool vacant;                  /* nobody leads */
+        bool passes;                  /* the leader leaves what waits to the others */
         bool stands_by;               /* somebody does */
         unsigned n_resting;
         bool ending;
         struct wake wake; /* for the loop */
         struct baton baton;
         atomic_bool asleep; /* who stands by is to be woken when the baton is lent */
+        struct lane *lent;  /* the lane of the job for which it is lent */
         bool has_finished;  /* jobs that the leader has run; his */
+        uint64_t look_at;   /* when jobs that are held may start; his */
         struct board_slot *slot;
         unsigned n_jobs_max;
         unsigned n_threads;
@@ -105,22 +109,31 @@ static bool may_start(const struct pool *pool, const struct job *job)
         return lane_has_room(job->lane) && n_busy(pool) < pool->n_jobs_max;
 }
 
-/* The oldest job that may start; NULL: there is none. */
-static struct job *find_runnable(const struct pool *pool)
+/* The oldest job that may start now for which somebody is wanted: @pace tells the leader's from
+ * those of the other threads. */
+static struct job *find(const struct pool *pool, enum lane_pace pace)
 {
+        uint64_t now = pool->waiting.first ? now_usec() : 0;
         struct job *job = pool->waiting.first;
 
-        while (job && !may_start(pool, job))
+        while (job && !(may_start(pool, job) && lane_pace(job->lane, now) == pace))
                 job = job->next;
         return job;
 }
 
-/* One that the leader may run. */
-static struct job *find_short(const struct pool *pool, uint64_t now)
+static bool leader_runs_jobs(const struct pool *pool)
+{
+        return pool->loop && pool->n_jobs_max > 1;
+}
+
+/* One for another thread than the leader. With one thread for jobs all are. */
+static struct job *find_runnable(const struct pool *pool)
 {
         struct job *job = pool->waiting.first;
 
-        while (job && !(may_start(pool, job) && lane_is_short(job->lane, now)))
+        if (leader_runs_jobs(pool) && !pool->passes)
+                return find(pool, LANE_SLOW);
+        while (job && !may_start(pool, job))
                 job = job->next;
         return job;
 }
@@ -189,8 +202,11 @@ static bool look(struct pool *pool, struct watch_of_baton *seen)
                 return false;
         }
         seen->looks++;
-        return baton_is_lent(word) && now >= seen->since + PATIENCE_USEC &&
-               baton_take(&pool->baton, word);
+        if (!baton_is_lent(word) || now < seen->since + PATIENCE_USEC ||
+            !baton_take(&pool->baton, word))
+                return false;
+        lane_outlasts(pool->lent, now);
+        return true;
 }
 
 static void doze(struct pool *pool)
@@ -243,15 +259,15 @@ static void rest(struct pool *pool)
 
 /* -- leading -- */
 
-/* One for the leader. With one thread for jobs none is, nor when nobody could take the loop over.
- */
-static struct job *take_short(struct pool *pool, uint64_t now)
+/* One for the leader; none when nobody could take the loop over. */
+static struct job *take_short(struct pool *pool)
 {
-        bool may = pool->stands_by && pool->n_jobs_max > 1;
-        struct job *job = may ? find_short(pool, now) : NULL;
+        struct job *job = pool->stands_by ? find(pool, LANE_SHORT) : NULL;
 
-        if (job)
+        if (job) {
                 start(pool, job);
+                pool->lent = job->lane;
+        }
         return job;
 }
 
@@ -264,45 +280,69 @@ static void wake_sleeper(struct pool *pool)
         pthread_mutex_unlock(&pool->mutex);
 }
 
-/* Called without the mutex, returns with it. @now: brought up to date. Return: whether the calling
- * thread still leads. */
-static bool run_here(struct pool *pool, struct job *job, uint64_t *now)
+/* What the leader does, and has done when he was asked last. */
+struct stint {
+        uint64_t now;
+        struct thread_switches switches;
+};
+
+/* Called without the mutex, returns with it. Return: whether the calling thread still leads. */
+static bool run_here(struct pool *pool, struct job *job, struct stint *stint)
 {
         uint64_t lent = baton_lend(&pool->baton);
-        uint64_t begun = *now;
-        bool leads;
+        uint64_t begun = stint->now;
+        bool leads, excused;
 
         wake_sleeper(pool);
         job->run(job);
-        *now = now_usec();
+        stint->now = now_usec();
+        excused = lane_is_long(stint->now - begun) && thread_was_only_preempted(&stint->switches);
         leads = baton_keep(&pool->baton, lent);
         pthread_mutex_lock(&pool->mutex);
         if (leads) {
-                lane_took(job->lane, *now - begun, *now);
+                if (!excused)
+                        lane_took(job->lane, stint->now - begun, stint->now);
                 end(pool, job);
                 pool->has_finished = true;
         } else {
-                lane_overran(job->lane, *now);
+                if (excused)
+                        lane_excuse(job->lane);
                 give_back(pool, job);
         }
         return leads;
+}
+
+/* The others get what the leader may not run, and all of it when nobody could take the loop over
+ * meanwhile. What is held is looked at again. */
+static void share(struct pool *pool)
+{
+        struct job *held;
+
+        pool->passes = !pool->stands_by;
+        if (find_runnable(pool))
+                wake(pool);
+        held = pool->waiting.first ? find(pool, LANE_HELD) : NULL;
+        pool->look_at = held ? held->lane->hold_until : USEC_NEVER;
 }
 
 /* So many that the loop does not stand still for long, either. Return: whether the calling thread
  * still leads. */
 static bool run_short_ones(struct pool *pool)
 {
-        uint64_t now = now_usec(), end = now + PATIENCE_USEC;
-        struct job *job;
+        struct stint stint = {.now = now_usec()};
+        uint64_t end = stint.now + PATIENCE_USEC;
+        struct job *job = leader_runs_jobs(pool) ? take_short(pool) : NULL;
         bool leads = true;
 
-        while (leads && now < end && (job = take_short(pool, now))) {
+        if (job)
+                stint.switches = thread_switches();
+        while (job) {
                 pthread_mutex_unlock(&pool->mutex);
-                leads = run_here(pool, job, &now);
+                leads = run_here(pool, job, &stint);
+                job = leads && stint.now < end ? take_short(pool) : NULL;
         }
-        /* What came for the leader, and he cannot run. */
-        if (leads && find_runnable(pool))
-                wake(pool);
+        if (leads)
+                share(pool);
         return leads;
 }
 
@@ -405,6 +445,7 @@ int pool_new(struct pool **ret, unsigned threads, struct board_slot *slot)
 
         pool->slot = slot;
         pool->n_jobs_max = threads;
+        pool->look_at = USEC_NEVER;
         init_locks(pool);
         list_init(&pool->waiting);
         list_init(&pool->finished);
@@ -448,7 +489,7 @@ void pool_submit(struct pool *pool, struct job *job)
         count(&pool->slot->queued, 1);
         /* For short ones the leader needs nobody; when he cannot, he wakes somebody after the turn.
          */
-        if (!pool->loop || !lane_is_short(job->lane, job->submitted))
+        if (!leader_runs_jobs(pool) || lane_pace(job->lane, job->submitted) == LANE_SLOW)
                 wake(pool);
         pthread_mutex_unlock(&pool->mutex);
 }
@@ -531,6 +572,11 @@ struct job *pool_collect(struct pool *pool, struct job **ret_news)
 int pool_fd(const struct pool *pool)
 {
         return pool->wake.fd;
+}
+
+uint64_t pool_wake_usec(const struct pool *pool)
+{
+        return pool->look_at;
 }
 
 bool pool_has_finished(const struct pool *pool)

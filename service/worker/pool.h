@@ -9,7 +9,8 @@
  * Waking a thread for a job costs about 10 us. Those of a lane whose jobs are short the leader runs
  * itself, between two turns of the loop, while another thread stands by: when such a job takes
  * longer than usual, that one leads from there on, and who ran the job is a thread like the others.
- * So no job stops the loop for more than some 500 us. With one thread for jobs it is always the
+ * So no job stops the loop for more than some 500 us. Jobs of such a lane are held for up to 2 ms
+ * while one has taken longer (see lane.c). With one thread for jobs it is always the
  * same that runs them: applications that ask for one may count on that.
  *
  * "Loop thread" means whoever leads.
@@ -99,3 +100,7 @@ int pool_fd(const struct pool *pool);
 /** pool_has_finished() - whether pool_collect() has a job to give that the leader has run. Loop
  * thread. */
 bool pool_has_finished(const struct pool *pool);
+
+/** pool_wake_usec() - when jobs that are held are to be looked at, by a turn; USEC_NEVER: none is.
+ * Loop thread. */
+uint64_t pool_wake_usec(const struct pool *pool);

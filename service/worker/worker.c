@@ -395,6 +395,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
         uint64_t wake = earliest(worker->next_beat, http_wake_usec(worker->http));
 
         wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
+        wake = earliest(wake, pool_wake_usec(worker->service.pool));
         wake = earliest(wake, greetings_wake_usec(&worker->greetings));
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
         if (worker->acceptor)
