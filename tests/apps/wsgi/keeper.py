@@ -4,5 +4,9 @@ from radicale.auth import BaseAuth
 
 
 class Auth(BaseAuth):
-    def login(self, login, password):
+    def _login(self, login, password):
         return login if (login, password) == ("ann", "secret") else ""
+
+    # Radicale 3.5 has a login() that calls the above, and returns more
+    if not hasattr(BaseAuth, "_login"):
+        login = _login
