@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 struct baton {
-        _Atomic uint64_t word; /* odd: lent */
+        _Atomic uint64_t word;  /* odd: lent */
+        _Atomic uint64_t since; /* now_usec() when it was lent */
 };
 
 /** baton_look() - as it is now; what changes is another job, or none. */
@@ -24,9 +25,10 @@ static inline bool baton_is_lent(uint64_t word)
         return word % 2 == 1;
 }
 
-/** baton_lend() - the leader does something else. Return: what baton_keep() needs. */
-static inline uint64_t baton_lend(struct baton *baton)
+/** baton_lend() - the leader does something else, from @now on. Return: what baton_keep() needs. */
+static inline uint64_t baton_lend(struct baton *baton, uint64_t now)
 {
+        atomic_store_explicit(&baton->since, now, memory_order_relaxed);
         return atomic_fetch_add(&baton->word, 1) + 1;
 }
 
@@ -36,9 +38,11 @@ static inline bool baton_keep(struct baton *baton, uint64_t lent)
         return atomic_compare_exchange_strong(&baton->word, &lent, lent + 1);
 }
 
-/** baton_take() - lead instead of who lent it at @lent, as baton_look() gave it. Return: false when
- * he has kept it. */
-static inline bool baton_take(struct baton *baton, uint64_t lent)
+/** baton_take() - lead instead of who lent it at @lent, as baton_look() gave it, if that was before
+ * @before. Return: false when it was not, or he has kept it. */
+static inline bool baton_take(struct baton *baton, uint64_t lent, uint64_t before)
 {
-        return atomic_compare_exchange_strong(&baton->word, &lent, lent + 1);
+        /* What is read belongs to @lent, or the exchange fails. */
+        return atomic_load_explicit(&baton->since, memory_order_relaxed) < before &&
+               atomic_compare_exchange_strong(&baton->word, &lent, lent + 1);
 }
