@@ -202,7 +202,7 @@ package: test-programs                  ## the packages built and shown to their
 	@APPSRV_BUILD=$(B) tests/run package
 system: test-programs                   ## the packages in containers with real systemd and journald
 	@APPSRV_BUILD=$(B) tests/run system
-chaos: test-programs                    ## 100,000 requests under faults; APPSRV_CHAOS_SEED=N repeats the draws of a run
+chaos: test-programs                    ## 100,000 requests under faults; APPSRV_CHAOS_SEED=N makes other draws than usual
 	@APPSRV_BUILD=$(B) APPSRV_CHAOS_REQUESTS=$(or $(APPSRV_CHAOS_REQUESTS),100000) tests/run system -k test_chaos
 wsgi-leaks: test-programs               ## 1,000,000 requests of every kind to an application in Python leave memory flat
 	@APPSRV_BUILD=$(B) APPSRV_LEAK_REQUESTS=$(or $(APPSRV_LEAK_REQUESTS),1000000) tests/run http -k test_wsgi_leaks
