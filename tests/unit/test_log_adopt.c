@@ -771,7 +771,7 @@ static const uint64_t words[] = {
         0x2f2f2f2f2f2f2f2f, /* slashes */
 };
 
-enum { WORDS = sizeof(words) / sizeof(words[0]), HEADER_WORDS = 56, DATA_WORDS = 200 };
+enum { WORDS = sizeof(words) / sizeof(words[0]), HEADER_WORDS = 57, DATA_WORDS = 200 };
 
 static void set_word(char *copy, size_t at, uint64_t value)
 {
