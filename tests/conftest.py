@@ -5,11 +5,10 @@ import signal
 import pytest
 
 from lib import builds
-from lib.processes import finished
+from lib.programs import UnitFailure, run_unit
 from lib.roots import Unavailable
 
 SECONDS_A_TEST = 150
-SECONDS_A_UNIT_PROGRAM = 60
 
 
 # -- C unit tests ------------------------------------------------------------
@@ -29,7 +28,7 @@ class UnitSource(pytest.File):
 
 
 class UnitProgram(pytest.Item):
-    """A program that passes by ending with 0."""
+    """One of them."""
 
     def __init__(self, *, build, **rest):
         super().__init__(**rest)
@@ -39,26 +38,13 @@ class UnitProgram(pytest.Item):
     def runtest(self):
         if self.build.missing():
             pytest.skip(self.build.missing())
-        if not self.program.exists():
-            raise UnitFailure(f"{self.program} is not built")
-        done = finished([str(self.program)], SECONDS_A_UNIT_PROGRAM, text=True, errors="replace",
-                        env=builds.environment())
-        if done.returncode != 0:
-            raise UnitFailure(f"{self.program.name}: {ending(done.returncode)}\n{done.stdout}{done.stderr}")
+        run_unit(self.program)
 
     def repr_failure(self, excinfo, style=None):
         return str(excinfo.value) if excinfo.errisinstance(UnitFailure) else super().repr_failure(excinfo, style)
 
     def reportinfo(self):
         return self.path, None, self.name
-
-
-class UnitFailure(Exception):
-    pass
-
-
-def ending(status):
-    return f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
 
 
 # -- every test ----------------------------------------------------------------

@@ -20,7 +20,7 @@
 #include "board/flight.h"
 #include "board/ticket.h"
 
-#define BOX_VERSION 2
+#define BOX_VERSION 3
 
 /* The crash's stack is text at the end of the file, where the size of the file bounds it. */
 #define BOX_STACK_SIZE ((size_t)8192)

@@ -29,10 +29,14 @@ void account_add(_Atomic uint64_t *counter, uint64_t n)
 
 void account_lose(struct account *account, enum record_kind kind, uint64_t n)
 {
+        uint64_t now;
+
         if (n == 0)
                 return;
+        now = realtime_usec();
         if (account_read(&account->since_usec) == 0)
-                write_counter(&account->since_usec, realtime_usec());
+                write_counter(&account->since_usec, now);
+        write_counter(&account->until_usec, now);
         account_add(&account->lost[kind], n);
 }
 
@@ -44,7 +48,10 @@ static uint64_t above(uint64_t all, uint64_t part)
 
 bool account_untold(const struct account *account, struct loss *ret)
 {
-        *ret = (struct loss){.since_usec = account_read(&account->since_usec)};
+        *ret = (struct loss){
+                .since_usec = account_read(&account->since_usec),
+                .until_usec = account_read(&account->until_usec),
+        };
         for (size_t i = 0; i < RECORD_KINDS; i++) {
                 ret->by_kind[i] =
                         above(account_read(&account->lost[i]), account_read(&account->told[i]));
@@ -102,17 +109,21 @@ void loss_record(struct record *record, const struct loss *loss,
                 [RECORD_OUTPUT] = "LOST_OUTPUT",
         };
         uint64_t now = realtime_usec();
-        uint64_t since = loss->since_usec > 0 && loss->since_usec < now ? loss->since_usec : now;
+        /* What a crashed process left, or a clock that was set back. */
+        uint64_t until = loss->until_usec > 0 && loss->until_usec < now ? loss->until_usec : now;
+        uint64_t since =
+                loss->since_usec > 0 && loss->since_usec < until ? loss->since_usec : until;
 
         record_event(record, EVENT_LOG_LOST, subject);
         for (size_t i = 0; i < RECORD_KINDS; i++)
                 record_number(record, names[i], loss->by_kind[i]);
         record_number(record, "LOST", loss->total);
         record_number(record, "LOST_SINCE_USEC", since);
+        record_number(record, "LOST_UNTIL_USEC", until);
         record_format(record, "MESSAGE",
                       "%" PRIu64 " records were lost within %" PRIu64
                       " ms: the log did not take them",
-                      loss->total, (now - since) / USEC_PER_MSEC);
+                      loss->total, (until - since) / USEC_PER_MSEC);
 }
 
 uint64_t account_lost(const struct account *account)

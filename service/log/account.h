@@ -25,6 +25,7 @@ struct account {
         _Atomic uint64_t telling[RECORD_KINDS]; /* what is told when the ring holds telling_end */
         _Atomic uint64_t telling_end;
         _Atomic uint64_t since_usec; /* CLOCK_REALTIME of the first loss that is not told yet */
+        _Atomic uint64_t until_usec; /* of the last one */
 };
 
 /* What is not told yet. */
@@ -32,6 +33,7 @@ struct loss {
         uint64_t by_kind[RECORD_KINDS];
         uint64_t total;
         uint64_t since_usec;
+        uint64_t until_usec;
 };
 
 uint64_t account_read(const _Atomic uint64_t *counter);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -26,6 +27,9 @@
 
 /* How soon a sink is tried again that has no descriptor to wait for. */
 #define RETRY_USEC (100 * USEC_PER_MSEC)
+
+/* How long somebody waits for the sink at a time: the journal may be gone meanwhile. */
+#define POLL_USEC (10 * USEC_PER_MSEC)
 
 #define REPLAYED   "REPLAYED=1\n"
 #define SUFFIX_MAX 96
@@ -244,6 +248,21 @@ void channel_init(struct channel *channel, struct console *console, const char *
 int channel_fd(const struct channel *channel)
 {
         return channel->console ? channel->console->fd : channel->journal.fd;
+}
+
+/* There may be nothing to poll for: the sink may be gone, or has taken all and has not read it. */
+void channel_wait(const struct channel *channel, uint64_t end)
+{
+        bool full = ring_waiting(&channel->ring) && channel->stuck;
+        struct pollfd fd = {.fd = full ? channel_fd(channel) : -1, .events = POLLOUT};
+        uint64_t now = now_usec();
+        uint64_t left = now < end ? end - now : 0;
+        uint64_t longest = full ? POLL_USEC : USEC_PER_MSEC;
+        const struct timespec pause = {
+                .tv_nsec = (long)((left < longest ? left : longest) * NSEC_PER_USEC),
+        };
+
+        (void)ppoll(&fd, fd.fd >= 0 ? 1 : 0, &pause, NULL);
 }
 
 uint64_t channel_wake_usec(const struct channel *channel)

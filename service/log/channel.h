@@ -52,6 +52,9 @@ bool channel_settle(struct channel *channel, uint64_t timeout_usec);
 /** channel_fd() - to watch for room in the sink while channel_ship() gives -EAGAIN; -1: none. */
 int channel_fd(const struct channel *channel);
 
+/** channel_wait() - wait a little for the sink to take more, not beyond @end (CLOCK_MONOTONIC). */
+void channel_wait(const struct channel *channel, uint64_t end);
+
 /** channel_wake_usec() - when to call channel_ship() at the latest (CLOCK_MONOTONIC); USEC_NEVER.
  */
 uint64_t channel_wake_usec(const struct channel *channel);

@@ -8,7 +8,6 @@
 #include "log/log.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,10 +30,6 @@
 /* A record may take a quarter of its ring: so it fits whatever the ring's state, once it is empty
  * enough. */
 #define RECORD_FRACTION 4
-
-/* How long the owner waits for the sink at a time, when a full ring makes it wait: there may be no
- * descriptor to wait for. */
-#define POLL_USEC (10 * USEC_PER_MSEC)
 
 /* While records are being lost all the time, reports must not take the place of records. */
 #define REPORT_INTERVAL_USEC USEC_PER_SEC
@@ -314,28 +309,13 @@ static int ship(struct log *log, bool room)
         return r;
 }
 
-/* There may be nothing to poll for: the sink may be gone, or has taken all and has not read it. */
-static void wait_for_sink(const struct channel *channel, uint64_t end)
-{
-        bool full = ring_waiting(&channel->ring) && channel->stuck;
-        struct pollfd fd = {.fd = full ? channel_fd(channel) : -1, .events = POLLOUT};
-        uint64_t now = now_usec();
-        uint64_t left = now < end ? end - now : 0;
-        uint64_t longest = full ? POLL_USEC : USEC_PER_MSEC;
-        const struct timespec pause = {
-                .tv_nsec = (long)((left < longest ? left : longest) * NSEC_PER_USEC),
-        };
-
-        (void)ppoll(&fd, fd.fd >= 0 ? 1 : 0, &pause, NULL);
-}
-
 /* The owner makes the room itself, and waits for the sink when @end allows it. */
 static void make_room(struct log *log, const struct channel *channel, uint64_t end)
 {
         pthread_mutex_unlock(&log->mutex);
         (void)ship(log, true);
         if (end > 0)
-                wait_for_sink(channel, end);
+                channel_wait(channel, end);
         pthread_mutex_lock(&log->mutex);
 }
 
@@ -517,7 +497,7 @@ bool log_is_console(const struct log *log)
 
 /* -- the end -- */
 
-/* Nobody will ship these any more. */
+/* Nobody will ship these any more. Others may still be committing. */
 static void count_leftovers(struct log *log)
 {
         uint64_t held[RECORD_KINDS] = {0};
@@ -525,9 +505,11 @@ static void count_leftovers(struct log *log)
         struct loss loss;
         char *encoded;
 
+        pthread_mutex_lock(&log->mutex);
         memory_held(log->channels, log->n_channels, true, held);
         for (size_t i = 0; i < RECORD_KINDS; i++)
                 account_lose(&log->memory->account, (enum record_kind)i, held[i]);
+        pthread_mutex_unlock(&log->mutex);
         if (!account_untold(&log->memory->account, &loss))
                 return;
         loss_record(&record, &loss, &log->subject);
@@ -575,19 +557,17 @@ static uint64_t ship_all(struct log *log, uint64_t timeout_usec, uint64_t limit)
                 if (unsent(log) < least)
                         end = deadline(now_usec(), timeout_usec);
                 least = unsent(log);
-                wait_for_sink(&log->channels[CHANNEL_MAIN], end);
+                channel_wait(&log->channels[CHANNEL_MAIN], end);
         }
         return end < limit ? end : limit;
 }
 
-bool log_close(struct log *log, uint64_t timeout_usec, bool heir)
+bool log_finish(struct log *log, uint64_t timeout_usec, bool heir)
 {
         uint64_t limit = deadline(now_usec(), JOURNAL_PATIENCE * timeout_usec);
         bool read, again;
         uint64_t end;
 
-        if (!log)
-                return true;
         log->next_report = 0;
         do {
                 end = ship_all(log, timeout_usec, limit);
@@ -595,6 +575,13 @@ bool log_close(struct log *log, uint64_t timeout_usec, bool heir)
         } while (again && now_usec() < end);
         if (!read && !heir)
                 count_leftovers(log);
+        return read;
+}
+
+bool log_close(struct log *log, uint64_t timeout_usec, bool heir)
+{
+        bool read = !log || log_finish(log, timeout_usec, heir);
+
         log_abandon(log);
         return read;
 }

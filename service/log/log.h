@@ -89,6 +89,13 @@ int log_adopt(struct log **ret, const struct log_options *options);
  */
 bool log_close(struct log *log, uint64_t timeout_usec, bool heir);
 
+/**
+ * log_finish() - the same, and the log stays open: for a process that ends while its threads commit
+ *
+ * What they commit from then on is the heir's; without one it is gone with the process. Owner only.
+ */
+bool log_finish(struct log *log, uint64_t timeout_usec, bool heir);
+
 /** log_abandon() - in a child after fork(): close the parent's log without shipping anything of it;
  * accepts NULL. */
 void log_abandon(struct log *log);

@@ -48,6 +48,8 @@ static struct {
 
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
 
+#define N_FATAL (sizeof(fatal) / sizeof(fatal[0]))
+
 __attribute__((noinline)) static void write_stack(void)
 {
         void *frames[FRAMES_MAX];
@@ -62,10 +64,18 @@ __attribute__((noinline)) static void write_stack(void)
  * whether it was passed on. */
 static bool pass_on(int number, const siginfo_t *info)
 {
-        pid_t about = atomic_load(&box_of_process.about);
+        pid_t about, now = atomic_load(&box_of_process.about);
 
-        return (info->si_code == SI_USER || info->si_code == SI_QUEUE) && about > 0 &&
-               about != gettid() && tgkill(getpid(), about, number) == 0;
+        if (info->si_code != SI_USER && info->si_code != SI_QUEUE)
+                return false;
+        /* The one that was told may have handed over meanwhile, and take the signal to its end. */
+        do {
+                about = now;
+                if (about == 0 || about == gettid() || tgkill(getpid(), about, number) < 0)
+                        return false;
+                now = atomic_load(&box_of_process.about);
+        } while (now != about);
+        return true;
 }
 
 /* As if there were no handler: pending until the handler returns to the place that was hit, which
@@ -130,8 +140,11 @@ int crash_watch(struct box *box)
         box_of_process.crash = &box->header->crash;
         box_of_process.stack_fd = fd;
         box_of_process.pid = getpid();
+        /* One that is passed on to the thread that was hit must not make it wait for itself. */
         (void)sigemptyset(&action.sa_mask);
-        for (size_t i = 0; !SANITIZED && i < sizeof(fatal) / sizeof(fatal[0]); i++)
+        for (size_t i = 0; i < N_FATAL; i++)
+                (void)sigaddset(&action.sa_mask, fatal[i]);
+        for (size_t i = 0; !SANITIZED && i < N_FATAL; i++)
                 if (sigaction(fatal[i], &action, NULL) < 0)
                         return -errno;
         return 0;

@@ -485,22 +485,21 @@ static int serve(struct worker *worker)
 
 /* -- the end -- */
 
-/* What the journal has not read by then is the master's, or that of the next one. */
-static void close_log(struct worker *worker)
+/* What the journal has not read by the end is the master's, or that of the next one. */
+static bool has_heir(const struct worker *worker)
 {
         const struct worker_options *options = worker->options;
-        bool heir = options->box_kept || getppid() == options->master;
 
-        (void)log_close(worker->host.log, LAST_RECORDS_USEC, heir);
+        return options->box_kept || getppid() == options->master;
 }
 
 /* Applications may still be running: their requests get a record, and nothing that they use is
- * touched. */
+ * touched, the log neither. */
 static void give_up(struct worker *worker)
 {
         http_give_up(worker->http);
         capture_stop(worker->capture);
-        close_log(worker);
+        (void)log_finish(worker->host.log, LAST_RECORDS_USEC, has_heir(worker));
 }
 
 /* The loop does not turn any more, so there is no beat while applications stop; they have until the
@@ -530,7 +529,7 @@ static void tear_down(struct worker *worker)
         loop_done(&worker->loop);
         close_descriptor(&worker->notify);
         capture_stop(worker->capture);
-        close_log(worker);
+        (void)log_close(worker->host.log, LAST_RECORDS_USEC, has_heir(worker));
 }
 
 int worker_run(const struct worker_options *options)

@@ -32,7 +32,7 @@ SECONDS_FOR_THE_JOURNAL = 30
 # without a change for so long, nothing more is on its way
 SECONDS_OF_SILENCE = 8
 FIELDS = ("RECORD,REQUEST_ID,MESSAGE,HTTP_STATUS,HTTP_METHOD,REMOTE_ADDR,OUTCOME,REPLAYED,WORK_ID,EVENT,WORKER_PID,"
-          "GENERATION,SIGNAL,EXIT_CODE,SYSLOG_TIMESTAMP,LOST_ACCESS,LOST_APP,LOST_EVENT,LOST_OUTPUT,LOST_SINCE_USEC")
+          "GENERATION,SIGNAL,EXIT_CODE,SYSLOG_TIMESTAMP,LOST_ACCESS,LOST_APP,LOST_EVENT,LOST_OUTPUT,LOST_SINCE_USEC,LOST_UNTIL_USEC")
 
 
 # -- faults -----------------------------------------------------------------------
@@ -180,21 +180,42 @@ class Faults:
         with self.frozen_journald():
             self.over.wait(seconds)
 
+    def slow_journald(self, draw, seconds):
+        """Stopped and let go on in short alternation, so that it takes a few records at a time."""
+        end = time.monotonic() + seconds
+        with self._systemctl:
+            self.note("journald becomes slow")
+            try:
+                while time.monotonic() < end and not self.over.is_set():
+                    for pid in self._pids(JOURNALD):
+                        self._signal(JOURNALD, pid, signal.SIGSTOP)
+                    self.over.wait(draw.uniform(0.02, 0.1))
+                    self._wake_journald()
+                    self.over.wait(draw.uniform(0.001, 0.005))
+            finally:
+                self._wake_journald()
+            self.note("journald is as fast as before")
+
     def _wake_journald(self):
         for pid in self._pids(JOURNALD):
             self._signal(JOURNALD, pid, signal.SIGCONT)
 
-    def take_journald_away(self, seconds):
-        """The process and its sockets; nothing listens any more."""
+    @contextlib.contextmanager
+    def without_journald(self):
+        """The process and its sockets are gone; nothing listens any more."""
         with self._systemctl:
             self.note("journald and its sockets are being stopped")
             try:
                 self._journald_units("stop")
                 self.note("journald and its sockets are stopped")
-                self.over.wait(seconds)
+                yield
             finally:
                 self._journald_units("start")
                 self.note("journald and its sockets are started")
+
+    def take_journald_away(self, seconds):
+        with self.without_journald():
+            self.over.wait(seconds)
 
     def _journald_units(self, verb):
         sockets = self.container.property(JOURNALD, "TriggeredBy").split()
@@ -248,6 +269,7 @@ FAULTS = {
     "journald-restarted": ("journal", Faults.restart_journald),
     "journald-killed": ("journal", Faults.kill_journald),
     "journald-stopped": ("journal", lambda faults, draw: faults.freeze_journald(5)),
+    "journald-slow": ("journal", lambda faults, draw: faults.slow_journald(draw, draw.uniform(1, 3))),
     "journald-away": ("journal", lambda faults, draw: faults.take_journald_away(draw.uniform(1, 3))),
 }
 

@@ -193,6 +193,30 @@ def deaths_are_told(story):
             yield "worker-died with another cause", f"{text}: {told[0]['MESSAGE']}"
 
 
+def deaths_name_what_was_in_flight(story):
+    ended = collections.defaultdict(set)
+    for record in story.records:
+        if record.get("RECORD") == "access" and record.get("OUTCOME") == "worker-died":
+            ended[int(record["WORKER_PID"])].add(record["REQUEST_ID"])
+    begun = {begun.request_id: begun.pid for begun in story.begun.values()}
+    for event in story.events("worker-died"):
+        pid = int(event["WORKER_PID"])
+        named = set(values(event, "REQUEST_ID"))
+        for request_id in ended[pid] - named:
+            yield "worker-died that does not name a request that it ended", f"{request_id}: {event['MESSAGE']}"
+        for request_id in named:
+            if begun.get(request_id, pid) != pid:
+                yield "worker-died that names a request of another worker", f"{request_id}: {event['MESSAGE']}"
+            # whose record may be the one that was lost
+            elif request_id not in ended[pid] and not story.lost("ACCESS"):
+                yield "worker-died that names a request that it did not end", f"{request_id}: {event['MESSAGE']}"
+
+
+def values(record, name):
+    found = record.get(name, [])
+    return found if isinstance(found, list) else [found]
+
+
 def cause_fits(story, death, event):
     if death.signal is None:
         return "SIGNAL" in event or "EXIT_CODE" in event or near(story.massacres, death.at)
@@ -216,7 +240,8 @@ def gentle_changes_fail_no_request(story):
 
 
 RULES = (answers_are_recorded_as_seen, outcomes_fit, crashing_requests_are_named, ids_agree,
-         nothing_is_recorded_twice, told_losses_are_the_real_ones, deaths_are_told, gentle_changes_fail_no_request)
+         nothing_is_recorded_twice, told_losses_are_the_real_ones, deaths_are_told, deaths_name_what_was_in_flight,
+         gentle_changes_fail_no_request)
 
 
 def judge(story):

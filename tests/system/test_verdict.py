@@ -20,8 +20,10 @@ def plain_story():
          "OUTCOME": "worker-died", "WORKER_PID": "11"},
         {"RECORD": "app", "WORK_ID": "a", "REQUEST_ID": "RA", "MESSAGE": "work", "__REALTIME_TIMESTAMP": "1"},
         {"RECORD": "app", "WORK_ID": "b", "REQUEST_ID": "RB", "MESSAGE": "work", "__REALTIME_TIMESTAMP": "1"},
-        {"RECORD": "event", "EVENT": "worker-died", "WORKER_PID": "10", "SIGNAL": "SEGV", "MESSAGE": "Worker 1 died"},
-        {"RECORD": "event", "EVENT": "worker-died", "WORKER_PID": "11", "SIGNAL": "KILL", "MESSAGE": "Worker 2 died"},
+        {"RECORD": "event", "EVENT": "worker-died", "WORKER_PID": "10", "SIGNAL": "SEGV", "MESSAGE": "Worker 1 died",
+         "REQUEST_ID": "RB"},
+        {"RECORD": "event", "EVENT": "worker-died", "WORKER_PID": "11", "SIGNAL": "KILL", "MESSAGE": "Worker 2 died",
+         "REQUEST_ID": "RC"},
     ]
     return Story({each.id: each for each in asked}, begun, records, [Death(10, "SEGV", 1), Death(11, "KILL", 1)])
 
@@ -78,6 +80,14 @@ WRONG = {
         "told by 2 events", lambda story: add(story, 6, MESSAGE="Worker 2 died again")),
     "death-with-another-signal": (
         "another cause", lambda story: story.records[6].update(SIGNAL="SEGV")),
+    "death-names-no-request": (
+        "does not name", lambda story: story.records[5].pop("REQUEST_ID")),
+    "death-names-another-request": (
+        "does not name", lambda story: story.records[6].update(REQUEST_ID="RX")),
+    "death-names-a-request-of-another-worker": (
+        "of another worker", lambda story: story.records[6].update(REQUEST_ID=["RC", "RB"])),
+    "death-names-a-request-that-was-answered": (
+        "did not end", lambda story: story.records[5].update(REQUEST_ID=["RA", "RB"])),
     "gentle-change-fails-a-request": (
         "although nothing was killed", lambda story: setattr(story, "gentle", True)),
 }
@@ -93,7 +103,9 @@ RIGHT = {
                                                           tell_loss(story, LOST_ACCESS="1", REPLAYED="1")),
     "refused-app-record-is-counted": lambda story: (setattr(story.begun["a"], "logged", -105), lose(story, 3),
                                                     tell_loss(story, LOST_APP="1")),
-    "last-byte-left-before-the-death": lambda story: story.records[0].update(OUTCOME="worker-died"),
+    "last-byte-left-before-the-death": lambda story: (story.records[0].update(OUTCOME="worker-died"),
+                                                      story.records[5].update(REQUEST_ID=["RA", "RB"])),
+    "record-of-a-named-request-is-lost": lambda story: (lose(story, 2), tell_loss(story, LOST_ACCESS="1")),
     "request-that-nobody-saw": lambda story: story.asked.update(d=Asked("d", "/work?id=d", True)),
 }
 

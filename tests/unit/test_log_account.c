@@ -48,6 +48,36 @@ static void test_losses_are_counted_by_kind_from_the_first_one_on(void)
         assert(account_lost(&account) == 6);
 }
 
+static void wait_for_the_clock(uint64_t usec)
+{
+        while (realtime_usec() <= usec)
+                ;
+}
+
+static void test_the_span_is_that_of_the_losses_whenever_they_are_told(void)
+{
+        struct account account = {0};
+        uint64_t first, last;
+        struct loss loss;
+
+        account_lose(&account, RECORD_ACCESS, 1);
+        first = realtime_usec();
+        wait_for_the_clock(first);
+        last = realtime_usec();
+        account_lose(&account, RECORD_APP, 1);
+        wait_for_the_clock(realtime_usec());
+        account_lose(&account, RECORD_APP, 0); /* is none */
+        assert(account_untold(&account, &loss));
+        assert(loss.since_usec <= first && loss.until_usec >= last);
+        assert(loss.until_usec < realtime_usec());
+
+        account_tell(&account, &loss, END);
+        account_told(&account);
+        account_lose(&account, RECORD_ACCESS, 1);
+        assert(account_untold(&account, &loss));
+        assert(loss.since_usec > last && loss.until_usec == loss.since_usec);
+}
+
 static void test_what_is_told_is_not_told_again_and_what_follows_is(void)
 {
         struct account account = {0};
@@ -130,10 +160,11 @@ static void expect_field(const char *encoded, size_t size, const char *name, con
         assert(found && found_size == strlen(value) && memcmp(found, value, found_size) == 0);
 }
 
-static void test_the_event_says_what_and_since_when(void)
+static void test_the_event_says_what_and_when(void)
 {
         const struct record_subject subject = {.worker_pid = 77, .worker_id = 1};
-        const struct loss loss = {.by_kind = {1, 2, 3, 4}, .total = 10, .since_usec = 12345};
+        const struct loss loss = {
+                .by_kind = {1, 2, 3, 4}, .total = 10, .since_usec = 12345, .until_usec = 9012345};
         struct record record;
         char *encoded;
         size_t size;
@@ -151,6 +182,9 @@ static void test_the_event_says_what_and_since_when(void)
         expect_field(encoded, size, "LOST_APP", "3");
         expect_field(encoded, size, "LOST_OUTPUT", "4");
         expect_field(encoded, size, "LOST_SINCE_USEC", "12345");
+        expect_field(encoded, size, "LOST_UNTIL_USEC", "9012345");
+        expect_field(encoded, size, "MESSAGE",
+                     "10 records were lost within 9000 ms: the log did not take them");
         free(encoded);
 }
 
@@ -158,9 +192,10 @@ int main(void)
 {
         test_an_empty_account_has_nothing_to_tell();
         test_losses_are_counted_by_kind_from_the_first_one_on();
+        test_the_span_is_that_of_the_losses_whenever_they_are_told();
         test_what_is_told_is_not_told_again_and_what_follows_is();
         test_a_kill_neither_forgets_nor_repeats();
         test_counts_that_cannot_be_true_begin_anew();
-        test_the_event_says_what_and_since_when();
+        test_the_event_says_what_and_when();
         return 0;
 }
