@@ -47,6 +47,7 @@ struct connection {
         uint64_t received;                /* bytes of complete requests */
         bool served;                      /* had a request before */
         unsigned span;                    /* when it was busy last, see relief.h */
+        bool goes_first;                  /* before the others, in libmicrohttpd's next turn */
         bool ends;                        /* with its last request: nothing behind is read */
         bool refused;                     /* its last request was, perhaps before it was read */
         const char *surplus;              /* beyond which limit it is, to be told so; or NULL */

@@ -182,6 +182,7 @@ static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
 
         transaction_answer(transaction);
         connection_enter(connection, CONNECTION_SENDING);
+        http_goes_first(connection, mhd, false);
         connection->ends = must_close(http, transaction, connection->span);
         reply = response->streamed ? http_reply_streamed(transaction) : http_reply(response);
         if (!reply)

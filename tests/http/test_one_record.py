@@ -164,3 +164,16 @@ def test_each_request_that_ends_in_the_middle_has_its_record(outcome):
 def test_application_sees_what_has_a_record_of_success(outcome):
     if hasattr(outcome, "seen"):
         assert outcome.seen == outcome.successes()
+
+
+def test_client_that_says_that_this_was_all_is_answered(start):
+    """Many at once: how libmicrohttpd 0.9.75 learns of the end depends on what else there is to do."""
+    def ask(number):
+        with server.connect() as client:
+            client.send(GET if number % 2 else GET + GET)
+            client.socket.shutdown(socket.SHUT_WR)
+            return client.rest().count(b"HTTP/1.1 200 ")
+
+    with start("[server]\nworkers = 1\nthreads = 2\n", application="echo") as server, ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(ask, range(400))) == [2, 1] * 200
+        assert not server.lines("OUTCOME=client-abort")
