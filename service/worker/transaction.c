@@ -117,6 +117,12 @@ void transaction_refused(struct transaction *transaction, int status, const char
         response_error(transaction->answer, &transaction->instead_arena, status, reason);
 }
 
+void transaction_refused_unanswered(struct transaction *transaction, int status, const char *reason)
+{
+        transaction_refused(transaction, status, reason);
+        transaction->answer->body_size = 0;
+}
+
 static bool has_body(const struct framing *framing)
 {
         return framing->chunked || framing->content_length > 0;

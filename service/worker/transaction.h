@@ -196,6 +196,10 @@ void transaction_refuse(struct transaction *transaction, int status, const char 
  * all the same; static @reason */
 void transaction_refused(struct transaction *transaction, int status, const char *reason);
 
+/** transaction_refused_unanswered() - the same, and he is told nothing: the connection is cut. */
+void transaction_refused_unanswered(struct transaction *transaction, int status,
+                                    const char *reason);
+
 /**
  * transaction_late() - it waited too long for an application thread, and was taken back from the
  * pool: the response is complete, and leaves when the whole request has arrived
