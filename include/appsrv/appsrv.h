@@ -156,7 +156,7 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * (appsrv_begin(), appsrv_write()), "stream-body" (APPSRV_F_STREAM_BODY, appsrv_read()),
  * "ask-body" (APPSRV_F_ASK_BODY),
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
- * appsrv_threads(), appsrv_print(), appsrv_may_log(), REQUEST_ID for appsrv_logv(), -ECANCELED of
+ * appsrv_threads(), appsrv_print(), appsrv_may_log(), appsrv_left_out(), REQUEST_ID for appsrv_logv(), -ECANCELED of
  * handle()); later versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
@@ -402,6 +402,13 @@ APPSRV_EXPORT int appsrv_may_log(const char *name);
  */
 APPSRV_EXPORT int appsrv_print(appsrv_ctx *ctx, appsrv_req *req, int stream, const char *text,
                                size_t len);
+
+/**
+ * appsrv_left_out() - tell the administrator that a header is not handed on, because its name has an
+ * underscore; only the first one of each application and process leaves a record
+ * @name: need not end with a NUL; what is beyond 100 bytes is cut
+ */
+APPSRV_EXPORT void appsrv_left_out(appsrv_req *req, const char *name, size_t len);
 
 /** appsrv_log() - write one record with a formatted MESSAGE. As appsrv_logv(). */
 APPSRV_EXPORT int appsrv_log(appsrv_ctx *ctx, appsrv_req *req, int level, const char *format, ...)

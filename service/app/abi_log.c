@@ -13,9 +13,13 @@
 #include "app/extra.h"
 #include "app/kind.h"
 #include "base/cleanup.h"
+#include "log/events.h"
 #include "log/output.h"
 
 #define MESSAGE_ID_SIZE 32
+
+/* Of a header that a client has sent. */
+#define NAME_SHOWN_MAX 100
 
 /* Names of the schema that are the application's to set. */
 static const char *const schema_names[] = {
@@ -158,6 +162,25 @@ int appsrv_print(appsrv_ctx *ctx, appsrv_req *req, int stream, const char *text,
                 record_string(&record, "REQUEST_ID", exchange->request->id);
         record_bytes(&record, "MESSAGE", text, len);
         return log_commit(app->host->log, &record);
+}
+
+void appsrv_left_out(appsrv_req *req, const char *name, size_t len)
+{
+        const struct exchange *exchange = (const struct exchange *)req;
+        struct app *app = exchange->app;
+        int shown = len < NAME_SHOWN_MAX ? (int)len : NAME_SHOWN_MAX;
+        struct record record;
+
+        if (atomic_exchange(&app->told_left_out, true))
+                return;
+        record_event(&record, EVENT_HEADER_LEFT_OUT, &app->host->subject);
+        record_string(&record, "APP", app_name(app));
+        record_string(&record, "REQUEST_ID", exchange->request->id);
+        record_bytes(&record, "HEADER", name, (size_t)shown);
+        record_format(&record, "MESSAGE",
+                      "Application %s is not given header %.*s, whose name has an underscore",
+                      app_name(app), shown, name);
+        (void)log_commit(app->host->log, &record);
 }
 
 /* MESSAGE, and the place in the source when there is one. */

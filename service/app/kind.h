@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "app/app.h"
 
 /* Of what an application says when it cannot start, with the NUL. */
@@ -34,6 +36,7 @@ struct app {
         struct app_host *host;
         void *instance; /* what its kind keeps */
         char refusal[REFUSAL_MAX];
+        atomic_bool told_left_out; /* of a header: once is enough */
 };
 
 extern const struct kind kind_native;

@@ -205,6 +205,7 @@ void connection_enter(struct connection *connection, enum connection_stage stage
         connection->since = connection->looked = now;
         connection->credit = timeout;
         connection->arrived = connection->moved = 0;
+        connection->unread = (struct unread_bytes){0};
         connection->counted = stage == CONNECTION_BODY;
         if (timeout == USEC_NEVER)
                 set_deadline(connection, USEC_NEVER);
@@ -279,6 +280,29 @@ static bool left_in_the_middle(const struct connection *connection,
         return facts->closed && !facts->unread && connection->stage != CONNECTION_SENDING;
 }
 
+/*
+ * What was there at the last look has not been read since, and no application is waited for: 0.9.75
+ * of libmicrohttpd never reads on when a line between two chunks is larger than its buffer, and
+ * keeps the loop awake for it.
+ */
+static bool nobody_reads(struct connection *connection, const struct socket_facts *facts)
+{
+        const struct unread_bytes before = connection->unread;
+        const struct unread_bytes now = {.there = facts->unread, .taken = facts->taken};
+
+        connection->unread = now;
+        if (connection->stage != CONNECTION_BODY || before.there == 0 || now.there == 0)
+                return false;
+        return facts->tcp ? now.taken == before.taken : now.there == before.there;
+}
+
+/* Neither he nor a drain has to wait for a deadline. */
+static void cut(struct connection *connection)
+{
+        connection->deadline = USEC_NEVER;
+        (void)shutdown(connection->fd, SHUT_RDWR);
+}
+
 /* Return: whether its time is not up. */
 static bool look_at_work(struct connection *connection, uint64_t now)
 {
@@ -288,6 +312,13 @@ static bool look_at_work(struct connection *connection, uint64_t now)
         return left > 0;
 }
 
+static uint64_t until_next_look(const struct connection *connection)
+{
+        bool doubtful = connection->stage == CONNECTION_BODY && connection->unread.there > 0;
+
+        return doubtful ? FIRST_LOOK_USEC : LOOK_USEC;
+}
+
 /* Return: whether the connection goes on. */
 static bool look(struct connection *connection, uint64_t now)
 {
@@ -295,8 +326,13 @@ static bool look(struct connection *connection, uint64_t now)
         uint64_t moved = moved_by(connection, &facts);
 
         if (left_in_the_middle(connection, &facts)) {
-                connection->deadline = USEC_NEVER;
-                (void)shutdown(connection->fd, SHUT_RDWR);
+                cut(connection);
+                return true;
+        }
+        if (nobody_reads(connection, &facts)) {
+                transaction_refused_unanswered(connection->transaction, 400,
+                                               "a line between two chunks is too long");
+                cut(connection);
                 return true;
         }
         if (connection->stage == CONNECTION_IDLE && connection->counted &&
@@ -306,7 +342,7 @@ static bool look(struct connection *connection, uint64_t now)
         }
         if (!unlimited(connection, &facts) && !settle(connection, moved, now))
                 return false;
-        set_deadline(connection, now + least(connection->credit, LOOK_USEC));
+        set_deadline(connection, now + least(connection->credit, until_next_look(connection)));
         return true;
 }
 

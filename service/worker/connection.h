@@ -30,6 +30,12 @@ enum connection_stage {
         CONNECTION_IDLE,    /* between two requests */
 };
 
+/* What there was to read at a look, and how much had been read by then. */
+struct unread_bytes {
+        uint64_t there;
+        uint64_t taken; /* TCP alone */
+};
+
 struct connection {
         struct connection *next;
         struct connection **link; /* what points to this one */
@@ -42,11 +48,14 @@ struct connection {
         uint64_t looked;                  /* when it was looked at last */
         uint64_t arrived;                 /* bytes of the body so far */
         uint64_t moved;                   /* bytes that had arrived or were acknowledged then */
+        struct unread_bytes unread;       /* that were there then */
         bool counted;                     /* the last one is known */
         struct transaction *transaction;  /* the request that is not over; NULL: none */
         uint64_t received;                /* bytes of complete requests */
         bool served;                      /* had a request before */
         unsigned span;                    /* when it was busy last, see relief.h */
+        bool goes_first;                  /* before the others, in libmicrohttpd's next turn */
+        bool ends;                        /* with its last request: nothing behind is read */
         bool refused;                     /* its last request was, perhaps before it was read */
         const char *surplus;              /* beyond which limit it is, to be told so; or NULL */
         struct address_count *of_address; /* not limited: NULL */

@@ -13,14 +13,13 @@
 #include "worker/http_daemon.h"
 #include "worker/http_fields.h"
 #include "worker/http_head.h"
+#include "worker/http_info.h"
+#include "worker/http_pause.h"
 #include "worker/http_reply.h"
 #include "worker/relief.h"
 #include "worker/tls.h"
 #include "worker/socket.h"
 #include "worker/unseen.h"
-
-/* Of a response that is given piece by piece: one at a time is on its way to the kernel. */
-#define PIECE_SIZE 16384
 
 /* The places of the daemons: libmicrohttpd encrypts all connections of one, or none. */
 enum { PLAIN, ENCRYPTED };
@@ -41,38 +40,14 @@ struct http {
 
 /* -- connections -- */
 
-static struct connection *connection_of(struct MHD_Connection *mhd)
-{
-        const union MHD_ConnectionInfo *info;
-
-        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-        return info ? info->socket_context : NULL;
-}
-
-/* NULL: it is not encrypted. */
-static void *session_of(struct MHD_Connection *mhd)
-{
-        const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-
-        return info ? info->tls_session : NULL;
-}
-
-/* From 1.0 on, what MHD_get_connection_info() returns is overwritten by its next call. */
 static struct connection *new_connection(struct http *http, struct MHD_Connection *mhd)
 {
-        const union MHD_ConnectionInfo *info;
-        struct connection *connection;
-        void *session;
-        int fd;
+        const struct sockaddr *address = http_address_of(mhd);
+        int fd = http_socket_of(mhd);
+        struct connection *connection =
+                fd >= 0 && address ? connection_new(&http->connections, fd, address) : NULL;
+        void *session = http_session_of(mhd);
 
-        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-        if (!info)
-                return NULL;
-        fd = info->connect_fd;
-        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        connection = info ? connection_new(&http->connections, fd, info->client_addr) : NULL;
-        session = session_of(mhd);
         if (connection && session) {
                 connection->encrypted = true;
                 /* What cannot be set up fails its handshake. */
@@ -81,10 +56,40 @@ static struct connection *new_connection(struct http *http, struct MHD_Connectio
         return connection;
 }
 
+/* Of the connection: its request is over. */
+static void leave_request(struct http *http, struct connection *connection, bool ends)
+{
+        const struct transaction *transaction = connection->transaction;
+
+        connection->received += transaction->request.head_size + transaction->request.body_size;
+        if (connection->served)
+                relief_answered(&http->relief, &connection->span);
+        connection->served = true;
+        connection->refused = transaction->refused;
+        connection->ends = connection->ends || transaction->refused || ends;
+        connection->transaction = NULL;
+        connection_enter(connection, CONNECTION_IDLE);
+}
+
+/* 0.9.75 does not tell of the end of a request that it has refused twice, as it does when the
+ * arguments are more than its pool has room for. */
+static void end_forgotten(struct http *http, struct connection *connection)
+{
+        struct transaction *transaction = connection->transaction;
+
+        if (!transaction)
+                return;
+        refusals_settle(&http->refusals, transaction, 0);
+        leave_request(http, connection, true);
+        if (!transaction_end(transaction, OUTCOME_OK))
+                transactions_add(&http->orphans, transaction);
+}
+
 static void end_connection(struct http *http, struct connection *connection)
 {
         const struct socket_facts facts = socket_facts(connection->fd);
 
+        end_forgotten(http, connection);
         if (unseen_record(http->service, connection, &facts, &http->refusals))
                 connection->refused = true;
         if (facts.tcp && !facts.closed && !connection->expired &&
@@ -121,7 +126,7 @@ static void describe_encryption(const struct tls *tls, struct request *request, 
 static void *on_request_line(void *data, const char *target, struct MHD_Connection *mhd)
 {
         struct http *http = data;
-        struct connection *connection = connection_of(mhd);
+        struct connection *connection = http_connection_of(mhd);
         struct transaction *transaction;
 
         if (!connection)
@@ -134,7 +139,7 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
         memcpy(transaction->request.peer_pid, connection->peer_pid, REQUEST_NUMBER_MAX);
         transaction->trusted = connection->trusted ? &http->connections.trusted : NULL;
         if (connection->encrypted)
-                describe_encryption(http->tls, &transaction->request, session_of(mhd),
+                describe_encryption(http->tls, &transaction->request, http_session_of(mhd),
                                     &transaction->arena);
         connection->transaction = transaction;
         if (connection->stage == CONNECTION_IDLE)
@@ -167,78 +172,22 @@ static bool must_close(struct http *http, const struct transaction *transaction,
                relief_ends(&http->relief, span);
 }
 
-static void rest(struct transaction *transaction)
-{
-        transaction_rests(transaction);
-        connection_enter(connection_of(transaction->connection), CONNECTION_WORKING);
-        transaction->suspended = true;
-        (void)MHD_suspend_connection(transaction->connection);
-}
-
-static void wake(struct transaction *transaction)
-{
-        if (!transaction->suspended)
-                return;
-        transaction->suspended = false;
-        transaction_goes_on(transaction);
-        connection_enter(connection_of(transaction->connection),
-                         transaction->gathered ? CONNECTION_SENDING : CONNECTION_BODY);
-        MHD_resume_connection(transaction->connection);
-}
-
-/* A piece of a response that is given piece by piece. libmicrohttpd would ask again and again as
- * long as there is nothing. */
-static ssize_t on_piece(void *data, uint64_t position, char *room, size_t size)
-{
-        struct transaction *transaction = data;
-        ssize_t n = transaction_is_cut(transaction)
-                            ? STREAM_FAILED
-                            : stream_read(transaction->exchange.stream, room, size);
-
-        (void)position;
-        if (n > 0)
-                transaction->sent += (uint64_t)n;
-        if (n == STREAM_NOTHING)
-                rest(transaction);
-        if (n == STREAM_END)
-                return MHD_CONTENT_READER_END_OF_STREAM;
-        if (n == STREAM_FAILED) {
-                transaction->cut_short = true;
-                return MHD_CONTENT_READER_END_WITH_ERROR;
-        }
-        return n;
-}
-
-/* Of what the application gives piece by piece. 0.9.75 sends the end of a chunked body also to a
- * HEAD request, which the client takes for his next response: without a length such a connection
- * ends. */
-static struct MHD_Response *make_streamed(struct transaction *transaction)
-{
-        size_t size = transaction->answer->body_size;
-        bool unknown = size == RESPONSE_SIZE_UNKNOWN;
-        struct MHD_Response *reply = MHD_create_response_from_callback(
-                unknown ? MHD_SIZE_UNKNOWN : size, PIECE_SIZE, on_piece, transaction, NULL);
-
-        if (reply && unknown && !transaction->exchange.stream)
-                (void)MHD_set_response_options(reply, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
-                                               MHD_RO_END);
-        return reply;
-}
-
 static enum MHD_Result answer(struct http *http, struct MHD_Connection *mhd,
                               struct transaction *transaction)
 {
+        struct connection *connection = http_connection_of(mhd);
         struct response *response = transaction->answer;
         struct MHD_Response *reply;
         enum MHD_Result queued = MHD_NO;
 
         transaction_answer(transaction);
-        connection_enter(connection_of(mhd), CONNECTION_SENDING);
-        reply = response->streamed ? make_streamed(transaction) : http_reply(response);
+        connection_enter(connection, CONNECTION_SENDING);
+        http_goes_first(connection, mhd, false);
+        connection->ends = must_close(http, transaction, connection->span);
+        reply = response->streamed ? http_reply_streamed(transaction) : http_reply(response);
         if (!reply)
                 return MHD_NO;
-        if (add_headers(reply, transaction,
-                        must_close(http, transaction, connection_of(mhd)->span)))
+        if (add_headers(reply, transaction, connection->ends))
                 queued = MHD_queue_response(mhd, (unsigned)response->status, reply);
         MHD_destroy_response(reply);
         return queued;
@@ -262,16 +211,14 @@ static struct verdict judge_head(const struct http *http, const struct connectio
 static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd, const char *url,
                                const char *method, const char *version)
 {
-        struct connection *connection = connection_of(mhd);
+        struct connection *connection = http_connection_of(mhd);
         struct transaction *transaction = connection->transaction;
-        const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
         const struct raw_head head = {
                 .method = method,
                 .url = url,
                 .version = version,
                 .target_size = transaction->request.target_size,
-                .size = info ? info->header_size : 0,
+                .size = http_head_size_of(mhd),
         };
 
         connection_enter(connection, CONNECTION_BODY);
@@ -282,7 +229,7 @@ static enum MHD_Result on_head(struct http *http, struct MHD_Connection *mhd, co
                 return answer(http, mhd, transaction);
         /* A connection that rests here is not told to go on: the same call comes again. */
         if (transaction->asks)
-                rest(transaction);
+                http_rest(transaction);
         return MHD_YES;
 }
 
@@ -291,7 +238,7 @@ static enum MHD_Result on_consent(struct http *http, struct MHD_Connection *mhd,
                                   struct transaction *transaction)
 {
         if (transaction_asks(transaction))
-                rest(transaction);
+                http_rest(transaction);
         if (!transaction_sends(transaction))
                 return MHD_YES;
         transaction->gathered = true; /* what has not arrived is not wanted */
@@ -309,7 +256,7 @@ static bool hand_over(struct transaction *transaction, const char *upload, size_
                 return false;
         *left = size - (size_t)taken;
         if (*left > 0)
-                rest(transaction);
+                http_rest(transaction);
         return true;
 }
 
@@ -332,13 +279,13 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *mhd, const 
                               ? hand_over(transaction, upload, upload_size, size)
                               : transaction_body(transaction, upload, size)))
                         return MHD_NO;
-                connection_received(connection_of(mhd), size - *upload_size);
+                connection_received(http_connection_of(mhd), size - *upload_size);
                 return MHD_YES;
         }
         if (transaction->phase == TRANSACTION_BODY)
                 (void)transaction_complete(transaction);
         if (!transaction_sends(transaction)) {
-                rest(transaction);
+                http_rest(transaction);
                 return MHD_YES;
         }
         return answer(data, mhd, transaction);
@@ -358,27 +305,31 @@ static enum outcome outcome_of(const struct connection *connection,
         return OUTCOME_CLIENT_ABORT;
 }
 
+/* Of a request that libmicrohttpd has answered itself: a head that no callback has seen, or a body
+ * whose chunks or trailers are not as they should be. 0: it has not. */
+static unsigned library_status(struct MHD_Connection *mhd, const struct transaction *transaction)
+{
+        return transaction->phase == TRANSACTION_ANSWERED ? 0 : http_status_of(mhd);
+}
+
 /* The response was handed to the kernel, or the connection broke. */
 static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
                          enum MHD_RequestTerminationCode code)
 {
         struct http *http = data;
-        struct connection *connection = connection_of(mhd);
         struct transaction *transaction = *context;
         enum outcome outcome;
+        unsigned status;
 
         if (!transaction)
                 return;
-        outcome = outcome_of(connection, code);
-        if (transaction->phase == TRANSACTION_HEAD && refusals_settle(&http->refusals, transaction))
+        outcome = outcome_of(http_connection_of(mhd), code);
+        status = library_status(mhd, transaction);
+        if (status > 0) {
+                refusals_settle(&http->refusals, transaction, status);
                 outcome = OUTCOME_OK;
-        connection->received += transaction->request.head_size + transaction->request.body_size;
-        if (connection->served)
-                relief_answered(&http->relief, &connection->span);
-        connection->served = true;
-        connection->refused = transaction->refused;
-        connection->transaction = NULL;
-        connection_enter(connection, CONNECTION_IDLE);
+        }
+        leave_request(http, http_connection_of(mhd), code != MHD_REQUEST_TERMINATED_COMPLETED_OK);
         *context = NULL;
         /* What the client does not want any more, the application may still be making. */
         if (!transaction_end(transaction, outcome))
@@ -491,7 +442,7 @@ static void take_news(struct job *job)
                 struct transaction *transaction = (struct transaction *)job;
 
                 if (transaction_news(transaction))
-                        wake(transaction);
+                        http_wake(transaction);
         }
 }
 
@@ -507,7 +458,7 @@ static void take_finished(struct http *http, struct job *job)
                 if (transaction->over)
                         transactions_remove(&http->orphans, transaction);
                 if (!transaction_finish(transaction))
-                        wake(transaction);
+                        http_wake(transaction);
         }
 }
 
@@ -522,7 +473,7 @@ static void take_late(struct http *http)
                 struct transaction *transaction = (struct transaction *)job;
 
                 transaction_late(transaction);
-                wake(transaction);
+                http_wake(transaction);
         }
 }
 

@@ -5,6 +5,7 @@
 #include "request/response.h"
 
 struct MHD_Response;
+struct transaction;
 
 /**
  * http_reply() - a reply with the body of a response; status and headers are the caller's to add
@@ -13,3 +14,6 @@ struct MHD_Response;
  * Return: the reply, freed with MHD_destroy_response(); NULL when there is no memory.
  */
 struct MHD_Response *http_reply(struct response *response);
+
+/** http_reply_streamed() - the same with what its application gives piece by piece. */
+struct MHD_Response *http_reply_streamed(struct transaction *transaction);

@@ -21,9 +21,9 @@ struct socket_facts socket_facts(int fd)
         socklen_t size = sizeof(info);
         int unread = 0;
 
-        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
-                return (struct socket_facts){0};
         (void)ioctl(fd, FIONREAD, &unread);
+        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+                return (struct socket_facts){.unread = (uint64_t)unread};
         return (struct socket_facts){
                 .tcp = true,
                 .received = info.tcpi_bytes_received,
@@ -31,6 +31,6 @@ struct socket_facts socket_facts(int fd)
                 .acknowledged = info.tcpi_bytes_acked,
                 .closed = info.tcpi_state == STATE_CLOSE || info.tcpi_state == STATE_CLOSE_WAIT ||
                           info.tcpi_state == STATE_LAST_ACK,
-                .unread = unread > 0,
+                .unread = (uint64_t)unread,
         };
 }

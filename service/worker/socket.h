@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* All zero for a socket that is not TCP's. */
+/* Of a socket that is not TCP's nothing is known but what is unread. */
 struct socket_facts {
         bool tcp;
         uint64_t received;     /* bytes that the client sent so far; the end of his stream is one */
         uint64_t taken;        /* those of them that we have read, while he has not closed */
         uint64_t acknowledged; /* bytes that he has taken */
         bool closed;           /* he has closed, or was faster after we did */
-        bool unread;           /* there are bytes that we have not read */
+        uint64_t unread;       /* bytes that are there and that we have not read */
 };
 
 /** socket_facts() - ask; costs two system calls, which lock the socket. */

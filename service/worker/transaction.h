@@ -192,6 +192,14 @@ void transaction_answer(struct transaction *transaction);
 void transaction_refuse(struct transaction *transaction, int status, const char *reason,
                         bool close);
 
+/** transaction_refused() - the client has been refused already, its application may be busy with it
+ * all the same; static @reason */
+void transaction_refused(struct transaction *transaction, int status, const char *reason);
+
+/** transaction_refused_unanswered() - the same, and he is told nothing: the connection is cut. */
+void transaction_refused_unanswered(struct transaction *transaction, int status,
+                                    const char *reason);
+
 /**
  * transaction_late() - it waited too long for an application thread, and was taken back from the
  * pool: the response is complete, and leaves when the whole request has arrived

@@ -14,17 +14,13 @@ void refusals_add(struct refusals *refusals, unsigned status)
                 refusals->statuses[refusals->n++] = status;
 }
 
-/* The oldest; 0: none. */
-static unsigned take(struct refusals *refusals)
+static unsigned take(struct refusals *refusals, size_t at)
 {
-        unsigned status;
+        unsigned status = refusals->statuses[at];
 
-        if (refusals->n == 0)
-                return 0;
-        status = refusals->statuses[0];
         refusals->n--;
-        memmove(refusals->statuses, refusals->statuses + 1,
-                refusals->n * sizeof(refusals->statuses[0]));
+        memmove(refusals->statuses + at, refusals->statuses + at + 1,
+                (refusals->n - at) * sizeof(refusals->statuses[0]));
         return status;
 }
 
@@ -44,13 +40,41 @@ static const char *reason_of(unsigned status)
         }
 }
 
-bool refusals_settle(struct refusals *refusals, struct transaction *transaction)
+/* Only behind a request line that was taken. */
+static bool of_seen_request(unsigned status)
 {
-        unsigned status = take(refusals);
+        return status == 431 || status == 413;
+}
 
-        if (status > 0)
-                transaction_refuse(transaction, (int)status, reason_of(status), true);
-        return status > 0;
+/* The oldest one of a request that was seen or not. Return: refusals->n: there is none. */
+static size_t find(const struct refusals *refusals, bool seen)
+{
+        size_t at = 0;
+
+        while (at < refusals->n && of_seen_request(refusals->statuses[at]) != seen)
+                at++;
+        return at;
+}
+
+/* Those of one status are as good as each other. */
+static size_t find_status(const struct refusals *refusals, unsigned status)
+{
+        size_t at = 0;
+
+        while (at < refusals->n && refusals->statuses[at] != status)
+                at++;
+        return at;
+}
+
+void refusals_settle(struct refusals *refusals, struct transaction *transaction, unsigned status)
+{
+        size_t at = status > 0 ? find_status(refusals, status) : find(refusals, true);
+
+        if (at < refusals->n)
+                status = take(refusals, at);
+        if (status == 0)
+                status = 400;
+        transaction_refused(transaction, (int)status, reason_of(status));
 }
 
 /* Nothing is known of it but how it ended: its record has no method and no target. */
@@ -114,9 +138,12 @@ bool unseen_record(struct service *service, const struct connection *connection,
                    const struct socket_facts *facts, struct refusals *refusals)
 {
         uint64_t received = heard(connection, facts);
+        size_t at = find(refusals, false);
 
-        if (refusals->n > 0 && (received == 0 || received > connection->received + FIN_SIZE)) {
-                record(service, connection, take(refusals), OUTCOME_REJECTED);
+        if (connection->ends)
+                return false;
+        if (at < refusals->n && (received == 0 || received > connection->received + FIN_SIZE)) {
+                record(service, connection, take(refusals, at), OUTCOME_REJECTED);
                 return true;
         }
         if (!connection->served && received > connection->received + FIN_SIZE)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Requests that no callback has seen to their end: libmicrohttpd refuses some heads itself, and a
- * connection may end within one. Each gets its record all the same. Loop thread.
+ * Requests that no callback has seen to their end: libmicrohttpd refuses some heads and bodies
+ * itself, and a connection may end within a head. Each gets its one record all the same. Loop
+ * thread.
  */
 #pragma once
 
@@ -24,15 +25,16 @@ struct refusals {
 /** refusals_add() - libmicrohttpd has answered a request with @status itself. */
 void refusals_add(struct refusals *refusals, unsigned status);
 
-/** refusals_settle() - the oldest refusal, if there is one, was that of this transaction. Return:
- * whether there was one. */
-bool refusals_settle(struct refusals *refusals, struct transaction *transaction);
+/** refusals_settle() - the request of this transaction has ended with such an answer. @status: 0:
+ * with which one is not known, the oldest is taken */
+void refusals_settle(struct refusals *refusals, struct transaction *transaction, unsigned status);
 
 /**
  * unseen_record() - the connection is over: write the record of a request on it that was not seen
  *
  * Of a later head's beginning nothing is known: what came before cannot be counted to the byte
- * (chunked bodies, empty lines between requests). Return: whether it was refused.
+ * (chunked bodies, empty lines between requests). Of several such requests at once, each has its
+ * record, but one may have the status of another. Return: whether it was refused.
  */
 bool unseen_record(struct service *service, const struct connection *connection,
                    const struct socket_facts *facts, struct refusals *refusals);

@@ -228,6 +228,7 @@ PyObject *environ_template(const appsrv_ctx *ctx)
 
 /* What the callback of the headers needs. */
 struct headers {
+        appsrv_req *req;
         PyObject *variables;
         bool chunked;
 };
@@ -283,8 +284,12 @@ static int on_header(void *data, const char *name, size_t name_size, const char 
         _cleanup_object_ PyObject *key = NULL;
         _cleanup_object_ PyObject *text = NULL;
 
-        if (memchr(name, '_', name_size) || IS(name, name_size, "Proxy"))
+        if (IS(name, name_size, "Proxy"))
                 return 0;
+        if (memchr(name, '_', name_size)) {
+                appsrv_left_out(headers->req, name, name_size);
+                return 0;
+        }
         if (IS(name, name_size, "Transfer-Encoding")) {
                 headers->chunked = true;
                 return 0;
@@ -304,7 +309,7 @@ static int on_header(void *data, const char *name, size_t name_size, const char 
 
 static int put_headers(PyObject *variables, appsrv_req *req)
 {
-        struct headers headers = {.variables = variables};
+        struct headers headers = {.req = req, .variables = variables};
         size_t size;
 
         if (appsrv_headers(req, on_header, &headers) != 0)

@@ -328,3 +328,20 @@ def test_request_behind(server, version, case):
     """
     statuses, ending = case.expected(version)
     judge(server, case, [case.raw + BEHIND], statuses + [200] * (ending == "open"), ending, version)
+
+
+def test_library_whose_heads_cannot_be_scanned_is_not_served_with(start, build):
+    """A start fails rather than to let through what libmicrohttpd 0.9.75 hides."""
+    if build.is_sanitized:
+        pytest.skip("a sanitizer wants to be the first that is loaded")
+    preloaded = f"LD_PRELOAD={build.application('strange_library')}"
+    with contextlib.ExitStack() as stack:
+        server = start("[server]\nworkers = 1\n", wrapper=("env", preloaded))
+        try:
+            stack.enter_context(server)
+        except AssertionError as reason:
+            assert "ended with 70" in str(reason)
+            assert server.lines("Giving up after 5 tries: this libmicrohttpd cannot be trusted", "EVENT=master-failed")
+            assert not server.lines("EVENT=master-ready")
+        else:
+            assert not server.microhttpd().startswith(("0.9.75", "0.9.76"))

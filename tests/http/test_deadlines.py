@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from lib.identity import Identity
 from lib.processes import processor_seconds
 from lib.wait import wait_until
 
@@ -190,3 +191,37 @@ def test_chunk_line_without_end_burns_no_processor(start):
         used = processor_seconds(worker) - before
         assert used < 0.6, used
         assert server.ask("/").status == 200
+
+
+ENDLESS_LINE = b"POST /endless HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5;" + b"x" * 60_000
+
+
+@pytest.mark.parametrize("way", ["tcp", "tls", "unix"])
+def test_chunk_line_without_end_is_not_waited_for(start, tmp_path, way):
+    """However long the deadline is: no answer is possible with libmicrohttpd 0.9.75, and its loop stays awake."""
+    path = tmp_path / "web"
+    options = {"identity": Identity(tmp_path)} if way == "tls" else {}
+    with start(ONE + "body_timeout = 10min\n", arguments=["--listen", f"unix:{path}"], **options) as server, server.connect() as connection:
+        if way == "unix":
+            connection.socket.close()
+            connection.socket = socket.socket(socket.AF_UNIX)
+            connection.socket.settimeout(10)
+            connection.socket.connect(str(path))
+        with contextlib.suppress(ConnectionError):
+            connection.send(ENDLESS_LINE)
+        assert b"HTTP/1.1 200" not in connection.rest()
+        line = server.wait_for_line("/endless", "OUTCOME=")
+        assert "OUTCOME=rejected" in line and " 400 " in line
+
+
+@pytest.mark.parametrize("pieces", [3, 60], ids=["with pauses", "without an end in sight"])
+def test_chunks_that_are_read_are_waited_for(start, pieces):
+    """Also while more of them are there than an application has read so far."""
+    with start(ONE, application="reader") as server, server.connect() as connection:
+        connection.send(b"POST /?piece=20000&ms=20 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(pieces):
+            time.sleep(0 if pieces > 10 else 0.7)
+            connection.send(b"8000\r\n" + bytes(0x8000) + b"\r\n")
+        connection.send(b"0\r\n\r\n")
+        answer = connection.receive()
+        assert answer.status == 200 and answer.body.split()[1] == b"%d" % (pieces * 0x8000)

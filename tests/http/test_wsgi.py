@@ -67,6 +67,16 @@ def fails(pep, target):
 
 # -- environ -----------------------------------------------------------------------------------
 
+def test_header_with_an_underscore_is_left_out_which_is_told_once(start):
+    with start(PEP) as server:
+        for name in ("X_User", "X_Other"):
+            environ = environ_of(server, headers=[(name, "admin"), ("X-Mine", "1"), ("Proxy", "evil")])
+            assert environ["HTTP_X_MINE"] == "1" and not {"HTTP_X_USER", "HTTP_X_OTHER", "HTTP_PROXY"} & {*environ}
+        assert "HTTP_X_A" not in environ_of(server, "/checked/environ", headers=[("X_A", "1")])
+        told = [line.split(" EVENT=")[0].split("Application ")[1] for line in server.lines("EVENT=header-left-out")]
+        assert told == [f"{app} is not given header {name}, whose name has an underscore" for app, name in (("bare", "X_User"), ("checked", "X_A"))]
+
+
 def test_environ_of_a_plain_request(pep):
     environ = environ_of(pep, "/environ?a=b%20c")
     expected = {"type": "dict", "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/environ", "QUERY_STRING": "a=b%20c",
