@@ -28,6 +28,7 @@
 #include "worker/pool.h"
 #include "worker/signals.h"
 #include "worker/unseen.h"
+#include "worker/wear.h"
 
 /* A beat lost in a full queue must not be a missed one: the master waits for three, and one that
  * finds the queue full is tried again soon. */
@@ -59,6 +60,7 @@ struct worker {
         struct lingers lingers;
         struct address_set trusted; /* with their PROXY headers */
         struct greetings greetings;
+        struct wear wear;
         struct http *http;
         struct acceptor *acceptor; /* NULL: draining */
         int notify;
@@ -156,6 +158,7 @@ static int start_service(struct worker *worker)
         };
         if (getrandom(&service->id_prefix, sizeof(service->id_prefix), 0) < 0)
                 return -errno;
+        wear_init(&worker->wear, config, service->id_prefix, now_usec());
         r = flights_init(&service->flights, worker->options->box->flights,
                          worker->options->box->layout.n_flights,
                          &worker->options->box->header->flights_used);
@@ -353,17 +356,33 @@ static void ship_records(struct worker *worker)
         }
 }
 
+static void look_at_wear(struct worker *worker, uint64_t now)
+{
+        uint64_t requests =
+                atomic_load_explicit(&worker->service.slot->requests, memory_order_relaxed);
+
+        if (wear_turn(&worker->wear, requests, now))
+                worker->next_beat = now; /* tells the master */
+}
+
 /* The watchdog is fed from here and nowhere else: a worker whose loop does not turn does not beat.
  * Each beat says what the master must know, since the queue may have been full at the first. */
 static void beat(struct worker *worker, uint64_t now)
 {
         bool draining = worker->drain_end != USEC_NEVER;
-        int r;
+        const struct wear *wear = &worker->wear;
+        char message[128];
+        int n, r;
 
         if (now < worker->next_beat)
                 return;
-        r = notify_send(worker->notify,
-                        draining ? "STOPPING=1\nWATCHDOG=1" : "READY=1\nWATCHDOG=1");
+        n = snprintf(message, sizeof(message), "%s\nWATCHDOG=1",
+                     draining ? "STOPPING=1" : "READY=1");
+        if (wear->reason != WEAR_NONE)
+                (void)snprintf(message + n, sizeof(message) - (size_t)n,
+                               "\nX_APPSRV_WORN=%s %" PRIu64, wear_reason_name(wear->reason),
+                               wear->memory);
+        r = notify_send(worker->notify, message);
         worker->next_beat =
                 now + (r == -EAGAIN ? BEAT_RETRY_USEC
                                     : worker->config->server_watchdog / BEATS_PER_WATCHDOG);
@@ -393,7 +412,10 @@ static void count_idle_turn(struct worker *worker, int n, uint64_t library)
 static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
 {
         uint64_t wake = earliest(worker->next_beat, http_wake_usec(worker->http));
+        uint64_t requests =
+                atomic_load_explicit(&worker->service.slot->requests, memory_order_relaxed);
 
+        wake = earliest(wake, wear_wake_usec(&worker->wear, requests));
         wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
         wake = earliest(wake, greetings_wake_usec(&worker->greetings));
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
@@ -433,6 +455,7 @@ static void do_work(struct worker *worker)
         http_greeting(worker->http, worker->greetings.n);
         lingers_turn(&worker->lingers, now);
         ship_records(worker);
+        look_at_wear(worker, now);
         beat(worker, now);
 }
 

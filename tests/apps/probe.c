@@ -382,6 +382,20 @@ static int stream(appsrv_req *req, struct probe *probe)
         return appsrv_arg(req, "fail", NULL) ? -EIO : r;
 }
 
+/* Takes ?size= bytes that it never gives back. */
+static int keep(appsrv_req *req, struct probe *probe)
+{
+        static char *volatile kept; /* or the compiler leaves all of it out */
+        size_t size = argument(req, "size");
+
+        (void)probe;
+        kept = malloc(size + 1);
+        if (!kept)
+                return -ENOMEM;
+        memset(kept, 'x', size);
+        return send_text(req, 200, "kept\n");
+}
+
 static const struct route routes[] = {
         {"/", root},           {"/echo", echo},
         {"/log", log_body},    {"/fields", log_fields},
@@ -394,7 +408,7 @@ static const struct route routes[] = {
         {"/print", print},     {"/fault", fault},
         {"/stream", stream},   {"/read", reader},
         {"/file", file},       {"/orphan", log_orphan},
-        {"/numbers", numbers},
+        {"/numbers", numbers}, {"/keep", keep},
 };
 
 static int handle(appsrv_req *req, void *self)

@@ -77,13 +77,13 @@ static void test_values_stand_in_columns_with_their_origin(void)
         _cleanup_free_ char *printed = print(config);
         char line[200];
 
-        assert(strstr(printed, "\nthreads          = 4       ; default\n"));
-        (void)snprintf(line, sizeof(line), "\nwatchdog         = 1500ms  ; %s:3\n",
+        assert(strstr(printed, "\nthreads             = 4       ; default\n"));
+        (void)snprintf(line, sizeof(line), "\nwatchdog            = 1500ms  ; %s:3\n",
                        config->files[0]);
         assert(strstr(printed, line));
         (void)snprintf(line, sizeof(line), "\npath     = shop.so  ; %s:10\n", config->files[0]);
         assert(strstr(printed, line));
-        assert(strstr(printed, "\n; Allowed: auto or 1 to 256\nworkers          = 3"));
+        assert(strstr(printed, "\n; Allowed: auto or 1 to 256\nworkers             = 3"));
         assert(strstr(printed,
                       "\n; Allowed: emerg, alert, crit, err, warning, notice, info or debug\n"));
         assert(strstr(printed, "\nmount    = /       ; default\n"));
