@@ -268,6 +268,22 @@ APPSRV_EXPORT int64_t appsrv_read(appsrv_req *req, void *room, size_t size);
  */
 APPSRV_EXPORT void *appsrv_alloc(appsrv_req *req, size_t size);
 
+/**
+ * appsrv_time_left() - how long handle() may still work on a request until request_timeout
+ *
+ * Time in which the server waits for the client is not counted. Return: microseconds; 0 when it is
+ * too late: the client has got a 504, or his response was cut; INT64_MAX without a limit.
+ */
+APPSRV_EXPORT int64_t appsrv_time_left(appsrv_req *req);
+
+/**
+ * appsrv_extend() - ask for more time: @usec microseconds from now on at least
+ *
+ * As often as necessary, up to [http] request_timeout_max in all. Never shortens the time that is
+ * left. Return: 0; -ERANGE when that would be beyond it, -ETIMEDOUT when it is too late, -EINVAL.
+ */
+APPSRV_EXPORT int appsrv_extend(appsrv_req *req, int64_t usec);
+
 /* ---- the response --------------------------------------------------------------------------- */
 
 /**

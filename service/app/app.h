@@ -58,6 +58,9 @@ struct exchange {
         /* Tells the loop thread that there is something to send. Any thread. */
         void (*news)(void *data);
         void *news_data;
+        /* When its time is up; NULL: never. With @news_data, as for the next. */
+        uint64_t (*time_left)(void *data);
+        int (*extend)(void *data, uint64_t usec);
 };
 
 /**

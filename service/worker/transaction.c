@@ -5,14 +5,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "log/events.h"
 #include "request/forwarded.h"
 #include "request/ids.h"
 #include "request/route.h"
@@ -56,6 +53,16 @@ static void on_room(void *data)
         pool_report(transaction->service->pool, &transaction->job);
 }
 
+static uint64_t on_time_left(void *data)
+{
+        return transaction_allowance(data, now_usec());
+}
+
+static int on_extend(void *data, uint64_t usec)
+{
+        return transaction_extend(data, usec);
+}
+
 static void run_application(struct job *job)
 {
         struct transaction *transaction = (struct transaction *)job;
@@ -78,6 +85,7 @@ struct transaction *transaction_new(struct service *service, const char *target,
         transaction->job.run = run_application;
         transaction->service = service;
         transaction->app = -1;
+        transaction->limit_usec = USEC_NEVER;
         transaction->answer = &transaction->response;
         request = &transaction->request;
         request->started_usec = now_usec();
@@ -162,7 +170,10 @@ static void run(struct transaction *transaction, struct stream *intake)
                 .intake = intake,
                 .news = on_news,
                 .news_data = transaction,
+                .time_left = on_time_left,
+                .extend = on_extend,
         };
+        transaction_limit(transaction);
         transaction->running = true;
         flight_set_state(transaction->flight, FLIGHT_WAITING);
         transaction->job.lane = &service->lanes[transaction->app];
@@ -355,82 +366,6 @@ void transaction_late(struct transaction *transaction)
         transaction->running = false;
         transaction_refuse(transaction, 503, "no application thread was free in time", !whole);
         transaction->refused = true;
-}
-
-/* -- how long the application takes -- */
-
-void transaction_rests(struct transaction *transaction)
-{
-        transaction->rests_usec = now_usec();
-}
-
-/* Waiting for a thread is not the application's doing. */
-static uint64_t waited_usec(const struct transaction *transaction, uint64_t now)
-{
-        uint64_t since = atomic_load_explicit(&transaction->handled_usec, memory_order_relaxed);
-
-        if (since == 0)
-                return 0;
-        if (since < transaction->rests_usec)
-                since = transaction->rests_usec;
-        return now > since ? now - since : 0;
-}
-
-void transaction_goes_on(struct transaction *transaction)
-{
-        transaction->worked_usec += waited_usec(transaction, now_usec());
-}
-
-uint64_t transaction_time_left(const struct transaction *transaction, uint64_t now)
-{
-        uint64_t limit = transaction->service->config->http_request_timeout;
-        uint64_t worked = transaction->worked_usec + waited_usec(transaction, now);
-
-        if (limit == 0 || transaction->overdue)
-                return USEC_NEVER;
-        return worked < limit ? limit - worked : 0;
-}
-
-static void record_overdue(const struct transaction *transaction)
-{
-        struct service *service = transaction->service;
-        const char *app = app_name(service->apps[transaction->app]);
-        const struct request *request = &transaction->request;
-        uint64_t ms = service->config->http_request_timeout / USEC_PER_MSEC;
-        struct record record;
-
-        record_event(&record, EVENT_REQUEST_TIMEOUT, &service->subject);
-        record_string(&record, "APP", app);
-        record_string(&record, "REQUEST_ID", request->id);
-        record_format(&record, "MESSAGE",
-                      "Application %s took more than %" PRIu64
-                      " ms for request %s; this worker is replaced",
-                      app, ms, request->id);
-        (void)log_commit(service->log, &record);
-}
-
-/* Without a handler it does nothing (SIGURG is ignored, and interrupts nothing); the runtime of a
- * language that has one can tell where the thread is. */
-static void ask_where_it_is(const struct transaction *transaction)
-{
-        int thread = transaction->flight ? atomic_load(&transaction->flight->thread) : 0;
-
-        if (thread > 0)
-                (void)tgkill(getpid(), thread, SIGURG);
-}
-
-void transaction_overdue(struct transaction *transaction)
-{
-        transaction->overdue = true;
-        transaction->service->overdue = true;
-        transaction->reason = "its application took too long";
-        record_overdue(transaction);
-        ask_where_it_is(transaction);
-        if (!transaction->begun) {
-                transaction->answer = &transaction->instead;
-                response_error(transaction->answer, &transaction->instead_arena, 504, NULL);
-        }
-        pool_report(transaction->service->pool, &transaction->job);
 }
 
 bool transaction_is_cut(const struct transaction *transaction)
