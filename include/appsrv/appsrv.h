@@ -36,7 +36,8 @@
  *  7. No callback may longjmp or throw through the server.
  *  8. SIGTERM, SIGINT, SIGHUP and SIGQUIT are the server's. A thread whose request takes longer
  *     than [http] request_timeout is sent SIGURG: who has no handler for it does not notice, one
- *     that has can tell where the thread is.
+ *     that has can tell where the thread is
+ *     (appsrv_stack_fd()).
  *
  * C99 and C++11 or later.
  */
@@ -157,7 +158,8 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * "ask-body" (APPSRV_F_ASK_BODY),
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
  * appsrv_threads(), appsrv_print(), appsrv_may_log(), REQUEST_ID for appsrv_logv(), -ECANCELED of
- * handle()); later versions know more
+ * handle()), "deadline" (appsrv_time_left(), appsrv_extend(), appsrv_stack_fd()); later versions
+ * know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -170,6 +172,15 @@ APPSRV_EXPORT int appsrv_worker_id(const appsrv_ctx *ctx);
  * them has for handle(). Any thread. */
 APPSRV_EXPORT int appsrv_workers(const appsrv_ctx *ctx);
 APPSRV_EXPORT int appsrv_threads(const appsrv_ctx *ctx);
+
+/**
+ * appsrv_stack_fd() - where a handler of SIGURG, set before start() returned, may write where the
+ * thread is, as the runtime of its language sees it
+ *
+ * What it writes is RUNTIME_STACK of the event request-timeout. Return: a descriptor, which is the
+ * server's; negative where nobody reads it. Any thread.
+ */
+APPSRV_EXPORT int appsrv_stack_fd(const appsrv_ctx *ctx);
 
 /**
  * appsrv_refuse() - in start(), before it returns a failure: say why, for the administrator

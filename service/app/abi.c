@@ -66,6 +66,11 @@ int appsrv_threads(const appsrv_ctx *ctx)
         return (int)app_of(ctx)->host->threads;
 }
 
+int appsrv_stack_fd(const appsrv_ctx *ctx)
+{
+        return app_of(ctx)->host->stack_fd;
+}
+
 void appsrv_refuse(appsrv_ctx *ctx, const char *why)
 {
         struct app *app = (struct app *)ctx;

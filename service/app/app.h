@@ -38,6 +38,7 @@ struct field_names {
 struct app_host {
         struct log *log;
         struct record_subject subject;
+        int stack_fd;     /* where runtimes of languages tell of a thread that takes too long */
         unsigned workers; /* in all */
         unsigned threads; /* of this process, for applications */
         struct field_names field_names;

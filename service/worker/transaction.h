@@ -22,6 +22,7 @@
 #include "request/response.h"
 #include "request/validate.h"
 #include "worker/body.h"
+#include "worker/overdue.h"
 #include "worker/pool.h"
 
 /* What all transactions of a worker share. */
@@ -40,7 +41,8 @@ struct service {
         uint64_t id_counter;
         uint64_t went_well; /* requests, for the choice of those that are recorded */
         unsigned n_asking;  /* requests whose applications may wait for bodies that they ask for */
-        bool overdue;       /* an application thread may be lost: the worker should be replaced */
+        struct overdues overdues; /* that are not told of yet */
+        bool overdue; /* an application thread may be lost: the worker should be replaced */
 };
 
 enum transaction_phase {

@@ -2,13 +2,10 @@
 /* How long an application works on a request, and what follows when it takes too long. Loop thread,
  * but for what the application itself asks. */
 #include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "log/events.h"
+#include "worker/overdue.h"
 #include "worker/transaction.h"
 
 void transaction_rests(struct transaction *transaction)
@@ -87,33 +84,6 @@ int transaction_extend(struct transaction *transaction, uint64_t usec)
                        : -ETIMEDOUT;
 }
 
-static void record_overdue(const struct transaction *transaction, uint64_t limit)
-{
-        struct service *service = transaction->service;
-        const char *app = app_name(service->apps[transaction->app]);
-        const struct request *request = &transaction->request;
-        struct record record;
-
-        record_event(&record, EVENT_REQUEST_TIMEOUT, &service->subject);
-        record_string(&record, "APP", app);
-        record_string(&record, "REQUEST_ID", request->id);
-        record_format(&record, "MESSAGE",
-                      "Application %s took more than %" PRIu64
-                      " ms for request %s; this worker is replaced",
-                      app, limit / USEC_PER_MSEC, request->id);
-        (void)log_commit(service->log, &record);
-}
-
-/* Without a handler it does nothing (SIGURG is ignored, and interrupts nothing); the runtime of a
- * language that has one can tell where the thread is. */
-static void ask_where_it_is(const struct transaction *transaction)
-{
-        int thread = transaction->flight ? atomic_load(&transaction->flight->thread) : 0;
-
-        if (thread > 0)
-                (void)tgkill(getpid(), thread, SIGURG);
-}
-
 void transaction_overdue(struct transaction *transaction)
 {
         uint64_t limit = atomic_exchange(&transaction->limit_usec, 0);
@@ -121,8 +91,7 @@ void transaction_overdue(struct transaction *transaction)
         transaction->overdue = true;
         transaction->service->overdue = true;
         transaction->reason = "its application took too long";
-        record_overdue(transaction, limit);
-        ask_where_it_is(transaction);
+        overdues_add(&transaction->service->overdues, transaction, limit);
         if (!transaction->begun) {
                 transaction->answer = &transaction->instead;
                 response_error(transaction->answer, &transaction->instead_arena, 504, NULL);

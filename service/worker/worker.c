@@ -27,6 +27,7 @@
 #include "worker/notify.h"
 #include "worker/pool.h"
 #include "worker/signals.h"
+#include "worker/stacks.h"
 #include "worker/unseen.h"
 #include "worker/wear.h"
 
@@ -316,11 +317,16 @@ static int set_up(struct worker *worker)
         if (r < 0)
                 return EXIT_CODE_BUG;
 
+        worker->host.stack_fd = stacks_open();
+        if (worker->host.stack_fd < 0)
+                return EXIT_CODE_BUG;
         code = hosting_start(&worker->hosting, worker->config, &worker->host, worker->notify);
         if (code != EXIT_CODE_OK)
                 return code;
 
-        r = start_service(worker);
+        r = stacks_watch();
+        if (r == 0)
+                r = start_service(worker);
         if (r == 0)
                 r = http_new(&worker->http, &worker->service, worker->options->tls,
                              &worker->lingers);
@@ -418,6 +424,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
         wake = earliest(wake, wear_wake_usec(&worker->wear, requests));
         wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
         wake = earliest(wake, greetings_wake_usec(&worker->greetings));
+        wake = earliest(wake, overdues_wake_usec(&worker->service.overdues, now));
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
@@ -451,6 +458,7 @@ static void do_work(struct worker *worker)
         if (worker->acceptor)
                 acceptor_turn(worker->acceptor, now);
         http_check_deadlines(worker->http, now);
+        overdues_turn(&worker->service, now);
         greetings_turn(&worker->greetings, now);
         http_greeting(worker->http, worker->greetings.n);
         lingers_turn(&worker->lingers, now);
@@ -520,6 +528,7 @@ static void close_log(struct worker *worker)
  * touched. */
 static void give_up(struct worker *worker)
 {
+        overdues_finish(&worker->service);
         http_give_up(worker->http);
         capture_stop(worker->capture);
         close_log(worker);
@@ -541,6 +550,7 @@ static void tear_down(struct worker *worker)
 {
         struct service *service = &worker->service;
 
+        overdues_finish(service);
         announce_end(worker);
         acceptor_free(worker->acceptor);
         http_free(worker->http);

@@ -3,6 +3,7 @@
 #include "wsgi/module.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "wsgi/current.h"
 #include "wsgi/environ.h"
@@ -33,6 +34,17 @@ static PyObject *enabled(PyObject *module, PyObject *level)
         if (number == -1 && PyErr_Occurred())
                 return NULL;
         return PyBool_FromLong(here.ctx && appsrv_log_enabled(here.ctx, journal_level(number)));
+}
+
+/* Standard error where nobody takes stacks. */
+static PyObject *stack(PyObject *module, PyObject *nothing)
+{
+        struct current here = current_here();
+        int fd = here.ctx ? appsrv_stack_fd(here.ctx) : -1;
+
+        (void)module;
+        (void)nothing;
+        return PyLong_FromLong(fd >= 0 ? fd : STDERR_FILENO);
 }
 
 /* Seconds; None: no limit, or no request. */
@@ -75,6 +87,7 @@ static PyMethodDef methods[] = {
          "print(stream, text): text for standard output (1) or error (2)."},
         {"flush", print_flush, METH_O, "flush(stream): what was printed becomes a record."},
         {"enabled", enabled, METH_O, "enabled(level): whether the server keeps such records."},
+        {"stack", stack, METH_NOARGS, "stack(): the descriptor for stacks of threads."},
         {"time_left", time_left, METH_NOARGS, "time_left(): seconds, or None."},
         {"extend", extend, METH_O, "extend(seconds): so much from now on."},
         {"forked", forked, METH_NOARGS, "For os.register_at_fork(after_in_child=...)."},

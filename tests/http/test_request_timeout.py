@@ -2,6 +2,7 @@
 """Applications that take longer than request_timeout: their client has an answer, the worker a successor."""
 import ast
 import errno
+import re
 import signal
 import time
 
@@ -38,6 +39,8 @@ def test_client_is_answered_and_the_worker_replaced(start, stuck):
         assert REASON in line and f"RESPONSE_BYTES={len(answer.body)}" in line
         told = server.wait_for_line("EVENT=request-timeout")
         assert f"REQUEST_ID={answer.request_id}" in told and "APP=probe" in told and f"WORKER_PID={worker}" in told
+        stack = re.search(r"\bSTACK=(.*)", told)[1]
+        assert "probe.so(" in stack and ("nanosleep" in stack) == ("sleep" in stuck), stack
         assert other.receive().status == 200
         has_successor(server, worker)
         wait_until(lambda: worker not in server.workers(), 10, "the worker has gone")
