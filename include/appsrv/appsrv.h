@@ -36,7 +36,8 @@
  *  7. No callback may longjmp or throw through the server.
  *  8. SIGTERM, SIGINT, SIGHUP and SIGQUIT are the server's. A thread whose request takes longer
  *     than [http] request_timeout is sent SIGURG: who has no handler for it does not notice, one
- *     that has can tell where the thread is.
+ *     that has can tell where the thread is
+ *     (appsrv_stack_fd()).
  *
  * C99 and C++11 or later.
  */
@@ -156,8 +157,9 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * (appsrv_begin(), appsrv_write()), "stream-body" (APPSRV_F_STREAM_BODY, appsrv_read()),
  * "ask-body" (APPSRV_F_ASK_BODY),
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
- * appsrv_threads(), appsrv_print(), appsrv_may_log(), appsrv_left_out(), REQUEST_ID for appsrv_logv(), -ECANCELED of
- * handle()); later versions know more
+ * appsrv_threads(), appsrv_print(), appsrv_may_log(), appsrv_left_out(), REQUEST_ID for
+ * appsrv_logv(), -ECANCELED of handle()), "deadline" (appsrv_time_left(), appsrv_extend(),
+ * appsrv_stack_fd()); later versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -170,6 +172,15 @@ APPSRV_EXPORT int appsrv_worker_id(const appsrv_ctx *ctx);
  * them has for handle(). Any thread. */
 APPSRV_EXPORT int appsrv_workers(const appsrv_ctx *ctx);
 APPSRV_EXPORT int appsrv_threads(const appsrv_ctx *ctx);
+
+/**
+ * appsrv_stack_fd() - where a handler of SIGURG, set before start() returned, may write where the
+ * thread is, as the runtime of its language sees it
+ *
+ * What it writes is RUNTIME_STACK of the event request-timeout. Return: a descriptor, which is the
+ * server's; negative where nobody reads it. Any thread.
+ */
+APPSRV_EXPORT int appsrv_stack_fd(const appsrv_ctx *ctx);
 
 /**
  * appsrv_refuse() - in start(), before it returns a failure: say why, for the administrator
@@ -267,6 +278,22 @@ APPSRV_EXPORT int64_t appsrv_read(appsrv_req *req, void *room, size_t size);
  * none.
  */
 APPSRV_EXPORT void *appsrv_alloc(appsrv_req *req, size_t size);
+
+/**
+ * appsrv_time_left() - how long handle() may still work on a request until request_timeout
+ *
+ * Time in which the server waits for the client is not counted. Return: microseconds; 0 when it is
+ * too late: the client has got a 504, or his response was cut; INT64_MAX without a limit.
+ */
+APPSRV_EXPORT int64_t appsrv_time_left(appsrv_req *req);
+
+/**
+ * appsrv_extend() - ask for more time: @usec microseconds from now on at least
+ *
+ * As often as necessary, up to [http] request_timeout_max in all. Never shortens the time that is
+ * left. Return: 0; -ERANGE when that would be beyond it, -ETIMEDOUT when it is too late, -EINVAL.
+ */
+APPSRV_EXPORT int appsrv_extend(appsrv_req *req, int64_t usec);
 
 /* ---- the response --------------------------------------------------------------------------- */
 
@@ -404,8 +431,8 @@ APPSRV_EXPORT int appsrv_print(appsrv_ctx *ctx, appsrv_req *req, int stream, con
                                size_t len);
 
 /**
- * appsrv_left_out() - tell the administrator that a header is not handed on, because its name has an
- * underscore; only the first one of each application and process leaves a record
+ * appsrv_left_out() - tell the administrator that a header is not handed on, because its name has
+ * an underscore; only the first one of each application and process leaves a record
  * @name: need not end with a NUL; what is beyond 100 bytes is cut
  */
 APPSRV_EXPORT void appsrv_left_out(appsrv_req *req, const char *name, size_t len);

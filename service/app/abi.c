@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "app/kind.h"
+#include "base/clock.h"
 #include "request/target.h"
 
 #define STATUS_MIN 200
@@ -40,8 +41,8 @@ const char *appsrv_version(void)
 
 int appsrv_has(const char *feature)
 {
-        static const char *const features[] = {"concurrent", "log-fields", "stream", "stream-body",
-                                               "ask-body",   "send-file",  "plug-in"};
+        static const char *const features[] = {"concurrent", "log-fields", "stream",  "stream-body",
+                                               "ask-body",   "send-file",  "plug-in", "deadline"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)
@@ -63,6 +64,11 @@ int appsrv_workers(const appsrv_ctx *ctx)
 int appsrv_threads(const appsrv_ctx *ctx)
 {
         return (int)app_of(ctx)->host->threads;
+}
+
+int appsrv_stack_fd(const appsrv_ctx *ctx)
+{
+        return app_of(ctx)->host->stack_fd;
 }
 
 void appsrv_refuse(appsrv_ctx *ctx, const char *why)
@@ -275,4 +281,21 @@ int appsrv_send_file(appsrv_req *req, int code, const char *type, int fd, uint64
         }
         exchange->sent = true;
         return 0;
+}
+
+int64_t appsrv_time_left(appsrv_req *req)
+{
+        const struct exchange *exchange = exchange_of(req);
+        uint64_t usec = exchange->time_left ? exchange->time_left(exchange->news_data) : USEC_NEVER;
+
+        return usec > INT64_MAX ? INT64_MAX : (int64_t)usec;
+}
+
+int appsrv_extend(appsrv_req *req, int64_t usec)
+{
+        const struct exchange *exchange = exchange_of(req);
+
+        if (usec <= 0)
+                return -EINVAL;
+        return exchange->extend ? exchange->extend(exchange->news_data, (uint64_t)usec) : 0;
 }

@@ -38,6 +38,7 @@ struct field_names {
 struct app_host {
         struct log *log;
         struct record_subject subject;
+        int stack_fd;     /* where runtimes of languages tell of a thread that takes too long */
         unsigned workers; /* in all */
         unsigned threads; /* of this process, for applications */
         struct field_names field_names;
@@ -58,6 +59,9 @@ struct exchange {
         /* Tells the loop thread that there is something to send. Any thread. */
         void (*news)(void *data);
         void *news_data;
+        /* When its time is up; NULL: never. With @news_data, as for the next. */
+        uint64_t (*time_left)(void *data);
+        int (*extend)(void *data, uint64_t usec);
 };
 
 /**

@@ -71,6 +71,7 @@ static int load_app(const struct config *whole, const struct app_config *config,
                                             .buffer_size = 65536};
         struct problems problems = {0};
         struct app_host host = {
+                .stack_fd = -1,
                 .workers = whole->server_workers ? whole->server_workers : cpus_usable(),
                 .threads = whole->server_threads,
         };

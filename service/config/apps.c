@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/number.h"
 
 bool app_name_valid(const char *name)
@@ -58,9 +59,10 @@ static int app_init(struct app_config *app, const char *name, const struct origi
         app->directory = folder_of(origin->file);
         if (!app->directory || text_replace(&app->name, name) < 0)
                 return -ENOMEM;
-#define DEFAULT_type(text)     text_replace(&app->type, text)
-#define DEFAULT_mount(text)    text_replace(&app->mount, text)
-#define DEFAULT_fallback(text) parse_boolean(text, &app->fallback)
+#define DEFAULT_type(text)            text_replace(&app->type, text)
+#define DEFAULT_mount(text)           text_replace(&app->mount, text)
+#define DEFAULT_fallback(text)        parse_boolean(text, &app->fallback)
+#define DEFAULT_request_timeout(text) (app->request_timeout = USEC_NEVER, 0)
 #define APP_SETTING(key, value, doc)                                                               \
         if (DEFAULT_##key(value) < 0)                                                              \
                 return -ENOMEM;

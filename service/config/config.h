@@ -84,12 +84,13 @@ struct app_origins {
 
 /* One [app NAME] section. */
 struct app_config {
-        char *name;      /* [a-z0-9-]+, 1 to 32 characters, unique */
-        char *type;      /* the kind's name, "native" */
-        char *mount;     /* "/" or "/a/b" without a slash at the end, unique but for fallbacks */
-        bool fallback;   /* gives way to another application at the same mount */
-        char *directory; /* of the first file with this section: relative paths start there */
-        struct origin origin;       /* its first "[app NAME]" line; file NULL: the command line */
+        char *name;    /* [a-z0-9-]+, 1 to 32 characters, unique */
+        char *type;    /* the kind's name, "native" */
+        char *mount;   /* "/" or "/a/b" without a slash at the end, unique but for fallbacks */
+        bool fallback; /* gives way to another application at the same mount */
+        uint64_t request_timeout; /* USEC_NEVER: that of [http] */
+        char *directory;      /* of the first file with this section: relative paths start there */
+        struct origin origin; /* its first "[app NAME]" line; file NULL: the command line */
         struct app_origins origins; /* of its common keys */
         struct app_key *keys;       /* all but the common keys, in order of appearance */
         size_t n_keys;

@@ -15,6 +15,9 @@
 #include "config/settings.h"
 #include "config/validate.h"
 
+/* The same as that of [http]. */
+#define APP_TIMEOUT_MAX "24h"
+
 static const char app_word[] = "app";
 
 static const char *const app_settings[] = {
@@ -224,6 +227,25 @@ static int set_fallback(struct loader *loader, const char *value, const struct o
                 (void)problems_add(loader->problems, origin,
                                    "[app %s] fallback: '%s' is not valid, expected yes or no",
                                    loader->app->name, value);
+        return 0;
+}
+
+/* "" is what show-config prints where it was not given. */
+static int set_request_timeout(struct loader *loader, const char *value,
+                               const struct origin *origin)
+{
+        uint64_t usec, most;
+
+        (void)parse_duration(APP_TIMEOUT_MAX, &most);
+        if (*value == '\0')
+                return 0;
+        if (parse_duration(value, &usec) < 0 || usec > most)
+                (void)problems_add(loader->problems, origin,
+                                   "[app %s] request_timeout: '%s' is not valid, expected a "
+                                   "duration such as 500ms, 10s, 2min, at most " APP_TIMEOUT_MAX,
+                                   loader->app->name, value);
+        else
+                loader->app->request_timeout = usec;
         return 0;
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/number.h"
 #include "config/comment.h"
 #include "config/settings.h"
 
@@ -109,6 +111,14 @@ static const char *app_mount_text(const struct app_config *app)
 static const char *app_fallback_text(const struct app_config *app)
 {
         return app->fallback ? "yes" : "no";
+}
+
+static const char *app_request_timeout_text(const struct app_config *app)
+{
+        static _Thread_local char text[NUMBER_TEXT_MAX];
+
+        return app->request_timeout == USEC_NEVER ? ""
+                                                  : format_duration(app->request_timeout, text);
 }
 
 static void print_app(const struct app_config *app, FILE *stream)

@@ -182,12 +182,57 @@ void child_event(struct child *child, enum worker_event event)
                 actions[step.action](child);
 }
 
-void child_extend(struct child *child, uint64_t usec)
+/* Time without a beat is given only to one that drains, and never beyond the end of its drain. */
+static void extend(struct child *child, uint64_t usec)
 {
         uint64_t usual = child->config->server_watchdog;
 
         if (child->state == WORKER_DRAINING)
                 arm(child, &child->silence, usec > usual ? usec : usual, on_silence);
+}
+
+/* Said with each beat, until it may go. */
+static void wear(struct child *child, enum wear_reason reason, uint64_t memory)
+{
+        if (child->state != WORKER_READY)
+                return;
+        if (child->worn_usec == 0)
+                child->worn_usec = now_usec();
+        child->worn = reason;
+        child->worn_memory = memory;
+        child->owner->worn(child->data);
+}
+
+void child_hear(struct child *child, const struct notification *told)
+{
+        if (!child)
+                return;
+        if (told->status)
+                (void)snprintf(child->said, sizeof(child->said), "%s", told->status);
+        if (told->ready)
+                child_event(child, WORKER_TOLD_READY);
+        if (told->beat)
+                child_event(child, WORKER_TOLD_BEAT);
+        if (told->stopping)
+                child_event(child, WORKER_TOLD_STOPPING);
+        if (told->extend_usec > 0)
+                extend(child, told->extend_usec);
+        if (told->worn != WEAR_NONE)
+                wear(child, told->worn, told->worn_memory);
+}
+
+void child_recycle(struct child *child)
+{
+        const struct board_slot *slot = board_slot(child->board, child->slot);
+
+        report_recycled(child->host->log, &(struct recycled){
+                                                  .subject = child->subject,
+                                                  .reason = wear_reason_name(child->worn),
+                                                  .requests = atomic_load(&slot->requests),
+                                                  .memory = child->worn_memory,
+                                                  .age_usec = now_usec() - child->spawned_usec,
+                                          });
+        child_event(child, WORKER_STOP);
 }
 
 /* -- life -- */
@@ -299,7 +344,8 @@ int child_spawn(struct child *child)
         int r;
 
         child->leaving = child->discarded = child->cut = false;
-        child->ready_usec = 0;
+        child->ready_usec = child->worn_usec = 0;
+        child->worn = WEAR_NONE;
         child->said[0] = '\0';
         r = store_new(child->host->store, &layout, &child->stored);
         if (r < 0)

@@ -15,8 +15,10 @@
 #include "board/board.h"
 #include "config/config.h"
 #include "worker/tls.h"
+#include "worker/wear.h"
 #include "log/log.h"
 #include "master/listen.h"
+#include "master/notify.h"
 #include "master/recover.h"
 #include "master/store.h"
 #include "master/supervise.h"
@@ -47,6 +49,7 @@ struct child;
 /* Who wants to know what becomes of a child. */
 struct child_owner {
         void (*ready)(void *data);  /* it serves from now on */
+        void (*worn)(void *data);   /* it serves, and asks for a successor */
         void (*leaves)(void *data); /* it lives on but serves no more: a successor is wanted */
         void (*ended)(void *data,
                       const struct child *child); /* its process is gone, it can be used again */
@@ -68,6 +71,9 @@ struct child {
         bool leaving;             /* it was told to end, or said that it was */
         bool discarded;           /* the master killed it before it served anybody */
         bool cut; /* the master killed it because its requests took too long to finish */
+        enum wear_reason worn; /* why it asked for a successor */
+        uint64_t worn_memory;
+        uint64_t worn_usec; /* when it did; 0: it has not */
         uint64_t spawned_usec;
         uint64_t ready_usec;        /* when it became so; 0: never */
         siginfo_t end;              /* how it ended */
@@ -84,9 +90,12 @@ int child_spawn(struct child *child);
 /** child_event() - something happened to it. */
 void child_event(struct child *child, enum worker_event event);
 
-/** child_extend() - it asks for this much time without a beat; it is given only to one that drains,
- * and never beyond the end of its drain. */
-void child_extend(struct child *child, uint64_t usec);
+/** child_hear() - it told something. @child: NULL: somebody else did, whom an application let have
+ * the path of the socket. */
+void child_hear(struct child *child, const struct notification *told);
+
+/** child_recycle() - its successor serves: tell of it, and drain it. */
+void child_recycle(struct child *child);
 
 /** child_forget() - watch it no longer; what it had in the event loop is given back. */
 void child_forget(struct child *child);

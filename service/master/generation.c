@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "master/cpus.h"
 #include "master/report.h"
@@ -17,6 +18,8 @@
 
 /* -- keeping the number -- */
 
+static void recycle(struct generation *generation);
+
 static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 {
         struct generation *generation = data;
@@ -25,6 +28,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *data)
         (void)usec;
         generation->retry = sd_event_source_disable_unref(generation->retry);
         generation_fill(generation);
+        recycle(generation);
         return 0;
 }
 
@@ -131,6 +135,55 @@ void generation_fill(struct generation *generation)
                 go_on = has_worker(generation, id) || start_worker(generation, id);
 }
 
+/* -- recycling -- */
+
+/* Start the successor of a worker that has asked for one, if it is time for that. */
+static void recycle(struct generation *generation)
+{
+        _cleanup_free_ struct recycle_candidate *candidates =
+                calloc(generation->n_children, sizeof(*candidates));
+        int chosen;
+
+        if (!candidates || generation->phase != GENERATION_SERVING || generation->retry)
+                return;
+        for (size_t i = 0; i < generation->n_children; i++) {
+                const struct child *child = &generation->children[i];
+
+                candidates[i] = (struct recycle_candidate){
+                        .state = child->state,
+                        .settled = child_settled(child),
+                        .worn_usec = child->worn_usec,
+                };
+        }
+        chosen = recycle_choose(candidates, generation->n_children, generation->n_workers);
+        if (chosen >= 0)
+                (void)start_worker(generation, generation->children[chosen].subject.worker_id);
+}
+
+static bool has_fresh_worker(const struct generation *generation, unsigned id)
+{
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (generation->children[i].subject.worker_id == id &&
+                    generation->children[i].state == WORKER_READY &&
+                    generation->children[i].worn_usec == 0)
+                        return true;
+        return false;
+}
+
+/* The worn ones whose successors serve may go. */
+static void retire(struct generation *generation)
+{
+        for (size_t i = 0; i < generation->n_children; i++) {
+                struct child *child = &generation->children[i];
+
+                if (child->state != WORKER_READY || child->worn_usec == 0 ||
+                    !has_fresh_worker(generation, child->subject.worker_id))
+                        continue;
+                generation->failures = 0;
+                child_recycle(child);
+        }
+}
+
 void generation_stop(struct generation *generation)
 {
         generation->phase = GENERATION_DRAINING;
@@ -151,12 +204,19 @@ static void on_child_ready(void *data)
 {
         struct generation *generation = data;
 
+        if (generation->phase == GENERATION_SERVING)
+                retire(generation);
         if (generation->phase != GENERATION_STARTING ||
             generation_serving(generation) < generation->n_workers)
                 return;
         generation->failures = 0;
         generation->phase = GENERATION_SERVING;
         generation->owner->ready(generation->owner->data, generation);
+}
+
+static void on_child_worn(void *data)
+{
+        recycle(data);
 }
 
 static void on_child_leaves(void *data)
@@ -168,12 +228,14 @@ static void on_child_ended(void *data, const struct child *child)
 {
         judge(data, child,
               child->end.si_code == CLD_EXITED && child->end.si_status == EXIT_CODE_CONFIG);
+        recycle(data);
 }
 
 /* -- beginning and end -- */
 
 static const struct child_owner child_owner = {
         .ready = on_child_ready,
+        .worn = on_child_worn,
         .leaves = on_child_leaves,
         .ended = on_child_ended,
 };

@@ -279,25 +279,6 @@ static void quit(struct master *master)
 
 /* -- events of the loop -- */
 
-static void take_notification(const struct master *master, const struct notification *told)
-{
-        struct child *child = generations_find(master->generations, told->pid);
-
-        /* Anybody whom an application let have the path may write here. */
-        if (!child)
-                return;
-        if (told->status)
-                (void)snprintf(child->said, sizeof(child->said), "%s", told->status);
-        if (told->ready)
-                child_event(child, WORKER_TOLD_READY);
-        if (told->beat)
-                child_event(child, WORKER_TOLD_BEAT);
-        if (told->stopping)
-                child_event(child, WORKER_TOLD_STOPPING);
-        if (told->extend_usec > 0)
-                child_extend(child, told->extend_usec);
-}
-
 static int on_notification(sd_event_source *source, int fd, uint32_t events, void *data)
 {
         struct master *master = data;
@@ -307,7 +288,7 @@ static int on_notification(sd_event_source *source, int fd, uint32_t events, voi
         (void)fd;
         (void)events;
         for (unsigned n = 0; n < WORDS_PER_TURN && notify_receive(&master->notify, &told) > 0; n++)
-                take_notification(master, &told);
+                child_hear(generations_find(master->generations, told.pid), &told);
         return 0;
 }
 

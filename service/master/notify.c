@@ -115,12 +115,26 @@ static pid_t sender_of(struct msghdr *message)
         return credentials.pid;
 }
 
+/* @text: "max_requests 12345678", the reason and the memory. */
+static void parse_wear(struct notification *ret, const char *text)
+{
+        for (int reason = WEAR_NONE + 1; reason < WEAR_REASONS_MAX; reason++) {
+                const char *name = wear_reason_name((enum wear_reason)reason);
+                size_t length = strlen(name);
+
+                if (strncmp(text, name, length) == 0 && text[length] == ' ' &&
+                    parse_number(text + length + 1, &ret->worn_memory) == 0)
+                        ret->worn = (enum wear_reason)reason;
+        }
+}
+
 void notification_parse(struct notification *ret, size_t size)
 {
         char *save = NULL;
 
         ret->ready = ret->stopping = ret->beat = false;
         ret->extend_usec = 0;
+        ret->worn = WEAR_NONE;
         ret->status = NULL;
         ret->text[size < sizeof(ret->text) ? size : sizeof(ret->text) - 1] = '\0';
         for (char *line = strtok_r(ret->text, "\n", &save); line;
@@ -133,6 +147,8 @@ void notification_parse(struct notification *ret, size_t size)
                         ret->beat = true;
                 else if (strncmp(line, "EXTEND_TIMEOUT_USEC=", 20) == 0)
                         (void)parse_number(line + 20, &ret->extend_usec);
+                else if (strncmp(line, "X_APPSRV_WORN=", 14) == 0)
+                        parse_wear(ret, line + 14);
                 else if (strncmp(line, "STATUS=", 7) == 0)
                         ret->status = line + 7;
         }

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "worker/wear.h"
+
 #define NOTIFY_TEXT_MAX 4096
 
 struct notify {
@@ -26,8 +28,10 @@ struct notification {
         bool ready;
         bool stopping;
         bool beat;
-        uint64_t extend_usec; /* EXTEND_TIMEOUT_USEC=; 0: none */
-        char *status;         /* in @text; NULL: none */
+        uint64_t extend_usec;  /* EXTEND_TIMEOUT_USEC=; 0: none */
+        enum wear_reason worn; /* X_APPSRV_WORN=: it asks for a successor */
+        uint64_t worn_memory;
+        char *status; /* in @text; NULL: none */
         char text[NOTIFY_TEXT_MAX];
 };
 

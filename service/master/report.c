@@ -2,6 +2,7 @@
 /* Events written to the log. What a full log drops is counted there, so results are ignored. */
 #include "master/report.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,5 +71,24 @@ void report_listening(struct log *log, const char *address)
         record_event(&record, EVENT_LISTENING, &nobody);
         record_string(&record, "ADDRESS", address);
         record_format(&record, "MESSAGE", "Listening on %s", address);
+        (void)log_commit(log, &record);
+}
+
+void report_recycled(struct log *log, const struct recycled *recycled)
+{
+        const struct record_subject *subject = &recycled->subject;
+        struct record record;
+
+        record_event(&record, EVENT_WORKER_RECYCLED, subject);
+        record_string(&record, "REASON", recycled->reason);
+        record_number(&record, "REQUEST_COUNT", recycled->requests);
+        record_number(&record, "MEMORY_BYTES", recycled->memory);
+        record_number(&record, "AGE_USEC", recycled->age_usec);
+        record_format(&record, "MESSAGE",
+                      "Worker %u (pid %d) is replaced by a fresh one: %s; %" PRIu64
+                      " requests, %.1f MiB of its own, %.1f s old",
+                      subject->worker_id, subject->worker_pid, recycled->reason, recycled->requests,
+                      (double)recycled->memory / (double)(1 << 20),
+                      (double)recycled->age_usec / (double)USEC_PER_SEC);
         (void)log_commit(log, &record);
 }

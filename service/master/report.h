@@ -16,3 +16,15 @@ void report_problems(struct log *log, const struct problems *problems);
 
 /** report_listening() - one address. */
 void report_listening(struct log *log, const char *address);
+
+/* A worker that is replaced because it has served enough. */
+struct recycled {
+        struct record_subject subject;
+        const char *reason; /* the setting */
+        uint64_t requests;
+        uint64_t memory; /* bytes */
+        uint64_t age_usec;
+};
+
+/** report_recycled() - worker-recycled. */
+void report_recycled(struct log *log, const struct recycled *recycled);

@@ -113,3 +113,23 @@ enum generation_verdict generation_judge(const struct generation_loss *loss)
                 return VERDICT_FAIL_CONFIG;
         return loss->failures >= START_FAILURES_MAX ? VERDICT_FAIL : VERDICT_RESPAWN_LATER;
 }
+
+int recycle_choose(const struct recycle_candidate *candidates, size_t n, unsigned n_workers)
+{
+        int chosen = -1;
+        size_t ready = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                const struct recycle_candidate *one = &candidates[i];
+
+                if (one->state == WORKER_EMPTY)
+                        continue;
+                if (one->state != WORKER_READY)
+                        return -1;
+                ready++;
+                if (one->settled && one->worn_usec > 0 &&
+                    (chosen < 0 || one->worn_usec < candidates[chosen].worn_usec))
+                        chosen = (int)i;
+        }
+        return ready == n_workers ? chosen : -1;
+}

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum worker_state {
@@ -98,3 +99,19 @@ struct generation_loss {
 
 /** generation_judge() - what the end of one worker means for its generation. */
 enum generation_verdict generation_judge(const struct generation_loss *loss);
+
+/* One process of a generation, when it is asked whose successor may start. */
+struct recycle_candidate {
+        enum worker_state state;
+        bool settled;
+        uint64_t worn_usec; /* when it asked for a successor; 0: it has not */
+};
+
+/**
+ * recycle_choose() - whose successor may be started now
+ * @n_workers: that the generation shall have
+ *
+ * One at a time, who asked first: only when all workers serve and none is starting, draining or
+ * dying. Return: its index, or -1: nobody's.
+ */
+int recycle_choose(const struct recycle_candidate *candidates, size_t n, unsigned n_workers);

@@ -53,6 +53,16 @@ static void on_room(void *data)
         pool_report(transaction->service->pool, &transaction->job);
 }
 
+static uint64_t on_time_left(void *data)
+{
+        return transaction_allowance(data, now_usec());
+}
+
+static int on_extend(void *data, uint64_t usec)
+{
+        return transaction_extend(data, usec);
+}
+
 static void run_application(struct job *job)
 {
         struct transaction *transaction = (struct transaction *)job;
@@ -75,6 +85,7 @@ struct transaction *transaction_new(struct service *service, const char *target,
         transaction->job.run = run_application;
         transaction->service = service;
         transaction->app = -1;
+        transaction->limit_usec = USEC_NEVER;
         transaction->answer = &transaction->response;
         request = &transaction->request;
         request->started_usec = now_usec();
@@ -175,7 +186,10 @@ static void run(struct transaction *transaction, struct stream *intake)
                 .intake = intake,
                 .news = on_news,
                 .news_data = transaction,
+                .time_left = on_time_left,
+                .extend = on_extend,
         };
+        transaction_limit(transaction);
         transaction->running = true;
         flight_set_state(transaction->flight, FLIGHT_WAITING);
         transaction->job.lane = &service->lanes[transaction->app];

@@ -22,6 +22,7 @@
 #include "request/response.h"
 #include "request/validate.h"
 #include "worker/body.h"
+#include "worker/overdue.h"
 #include "worker/pool.h"
 
 /* What all transactions of a worker share. */
@@ -40,7 +41,8 @@ struct service {
         uint64_t id_counter;
         uint64_t went_well; /* requests, for the choice of those that are recorded */
         unsigned n_asking;  /* requests whose applications may wait for bodies that they ask for */
-        bool overdue;       /* an application thread may be lost: the worker should be replaced */
+        struct overdues overdues; /* that are not told of yet */
+        bool overdue; /* an application thread may be lost: the worker should be replaced */
 };
 
 enum transaction_phase {
@@ -62,8 +64,9 @@ struct transaction {
         bool over;                         /* on the wire: @outcome says how */
         enum outcome outcome;
         _Atomic uint64_t handled_usec; /* when its application began with it; 0: it has not */
-        uint64_t rests_usec;           /* since when its application is waited for */
-        uint64_t worked_usec;          /* how long it was before */
+        _Atomic uint64_t rests_usec;   /* since when its application is waited for */
+        _Atomic uint64_t worked_usec;  /* how long it was before */
+        _Atomic uint64_t limit_usec;   /* how long it may be; 0: overdue; USEC_NEVER: no limit */
         bool overdue;                  /* for too long: goes on without it */
         bool recorded;                 /* its access record is written */
         struct response instead;       /* what the client gets then */
@@ -156,8 +159,23 @@ void transaction_rests(struct transaction *transaction);
 /** transaction_goes_on() - it need not be waited for any more. */
 void transaction_goes_on(struct transaction *transaction);
 
+/** transaction_limit() - how long its application may work on it, from now on. */
+void transaction_limit(struct transaction *transaction);
+
 /** transaction_time_left() - how long it may be waited for; USEC_NEVER: as long as it takes. */
 uint64_t transaction_time_left(const struct transaction *transaction, uint64_t now);
+
+/** transaction_allowance() - the same as its application sees it: 0 when it is overdue. Any thread.
+ */
+uint64_t transaction_allowance(const struct transaction *transaction, uint64_t now);
+
+/**
+ * transaction_extend() - let its application have @usec from now on at least
+ *
+ * Application thread. Return: 0; -ERANGE beyond request_timeout_max, -ETIMEDOUT when it is too
+ * late.
+ */
+int transaction_extend(struct transaction *transaction, uint64_t usec);
 
 /**
  * transaction_overdue() - it took too long: tell of it

@@ -1,81 +1,97 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How long the application of a transaction takes, and what becomes of one that takes too long. */
-#include "worker/transaction.h"
-
-#include <inttypes.h>
-#include <signal.h>
-#include <unistd.h>
+/* How long an application works on a request, and what follows when it takes too long. Loop thread,
+ * but for what the application itself asks. */
+#include <errno.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
-#include "log/events.h"
+#include "worker/overdue.h"
+#include "worker/transaction.h"
 
 void transaction_rests(struct transaction *transaction)
 {
-        transaction->rests_usec = now_usec();
+        atomic_store_explicit(&transaction->rests_usec, now_usec(), memory_order_relaxed);
 }
 
 /* Waiting for a thread is not the application's doing. */
 static uint64_t waited_usec(const struct transaction *transaction, uint64_t now)
 {
         uint64_t since = atomic_load_explicit(&transaction->handled_usec, memory_order_relaxed);
+        uint64_t rests = atomic_load_explicit(&transaction->rests_usec, memory_order_relaxed);
 
         if (since == 0)
                 return 0;
-        if (since < transaction->rests_usec)
-                since = transaction->rests_usec;
+        if (since < rests)
+                since = rests;
         return now > since ? now - since : 0;
 }
 
 void transaction_goes_on(struct transaction *transaction)
 {
-        transaction->worked_usec += waited_usec(transaction, now_usec());
+        atomic_fetch_add_explicit(&transaction->worked_usec, waited_usec(transaction, now_usec()),
+                                  memory_order_relaxed);
+}
+
+static uint64_t worked_usec(const struct transaction *transaction, uint64_t now)
+{
+        return atomic_load_explicit(&transaction->worked_usec, memory_order_relaxed) +
+               waited_usec(transaction, now);
+}
+
+static uint64_t limit_of(const struct transaction *transaction)
+{
+        return atomic_load_explicit(&transaction->limit_usec, memory_order_relaxed);
+}
+
+void transaction_limit(struct transaction *transaction)
+{
+        const struct config *config = transaction->service->config;
+        uint64_t own = config->apps[transaction->app].request_timeout;
+        uint64_t limit = own != USEC_NEVER ? own : config->http_request_timeout;
+
+        atomic_store(&transaction->limit_usec, limit > 0 ? limit : USEC_NEVER);
+}
+
+uint64_t transaction_allowance(const struct transaction *transaction, uint64_t now)
+{
+        uint64_t limit = limit_of(transaction), worked;
+
+        if (limit == USEC_NEVER)
+                return USEC_NEVER;
+        worked = worked_usec(transaction, now);
+        return worked < limit ? limit - worked : 0;
 }
 
 uint64_t transaction_time_left(const struct transaction *transaction, uint64_t now)
 {
-        uint64_t limit = transaction->service->config->http_request_timeout;
-        uint64_t worked = transaction->worked_usec + waited_usec(transaction, now);
-
-        if (limit == 0 || transaction->overdue)
-                return USEC_NEVER;
-        return worked < limit ? limit - worked : 0;
+        return transaction->overdue ? USEC_NEVER : transaction_allowance(transaction, now);
 }
 
-static void record_overdue(const struct transaction *transaction)
+int transaction_extend(struct transaction *transaction, uint64_t usec)
 {
-        struct service *service = transaction->service;
-        const char *app = app_name(service->apps[transaction->app]);
-        const struct request *request = &transaction->request;
-        uint64_t ms = service->config->http_request_timeout / USEC_PER_MSEC;
-        struct record record;
+        uint64_t limit = limit_of(transaction), worked = worked_usec(transaction, now_usec());
 
-        record_event(&record, EVENT_REQUEST_TIMEOUT, &service->subject);
-        record_string(&record, "APP", app);
-        record_string(&record, "REQUEST_ID", request->id);
-        record_format(&record, "MESSAGE",
-                      "Application %s took more than %" PRIu64
-                      " ms for request %s; this worker is replaced",
-                      app, ms, request->id);
-        (void)log_commit(service->log, &record);
-}
-
-/* Without a handler it does nothing (SIGURG is ignored, and interrupts nothing); the runtime of a
- * language that has one can tell where the thread is. */
-static void ask_where_it_is(const struct transaction *transaction)
-{
-        int thread = transaction->flight ? atomic_load(&transaction->flight->thread) : 0;
-
-        if (thread > 0)
-                (void)tgkill(getpid(), thread, SIGURG);
+        if (worked >= limit)
+                return -ETIMEDOUT;
+        if (usec <= limit - worked)
+                return 0;
+        if (usec > transaction->service->config->http_request_timeout_max ||
+            worked > transaction->service->config->http_request_timeout_max - usec)
+                return -ERANGE;
+        /* Unless it has become overdue meanwhile. */
+        return atomic_compare_exchange_strong(&transaction->limit_usec, &limit, worked + usec)
+                       ? 0
+                       : -ETIMEDOUT;
 }
 
 void transaction_overdue(struct transaction *transaction)
 {
+        uint64_t limit = atomic_exchange(&transaction->limit_usec, 0);
+
         transaction->overdue = true;
         transaction->service->overdue = true;
         transaction->reason = "its application took too long";
-        record_overdue(transaction);
-        ask_where_it_is(transaction);
+        overdues_add(&transaction->service->overdues, transaction, limit);
         if (!transaction->begun) {
                 transaction->answer = &transaction->instead;
                 response_error(transaction->answer, &transaction->instead_arena, 504, NULL);

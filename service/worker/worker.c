@@ -27,7 +27,9 @@
 #include "worker/notify.h"
 #include "worker/pool.h"
 #include "worker/signals.h"
+#include "worker/stacks.h"
 #include "worker/unseen.h"
+#include "worker/wear.h"
 
 /* A beat lost in a full queue must not be a missed one: the master waits for three, and one that
  * finds the queue full is tried again soon. */
@@ -59,6 +61,7 @@ struct worker {
         struct lingers lingers;
         struct address_set trusted; /* with their PROXY headers */
         struct greetings greetings;
+        struct wear wear;
         struct http *http;
         struct acceptor *acceptor; /* NULL: draining */
         int notify;
@@ -156,6 +159,7 @@ static int start_service(struct worker *worker)
         };
         if (getrandom(&service->id_prefix, sizeof(service->id_prefix), 0) < 0)
                 return -errno;
+        wear_init(&worker->wear, config, service->id_prefix, now_usec());
         r = flights_init(&service->flights, worker->options->box->flights,
                          worker->options->box->layout.n_flights,
                          &worker->options->box->header->flights_used);
@@ -313,11 +317,16 @@ static int set_up(struct worker *worker)
         if (r < 0)
                 return EXIT_CODE_BUG;
 
+        worker->host.stack_fd = stacks_open();
+        if (worker->host.stack_fd < 0)
+                return EXIT_CODE_BUG;
         code = hosting_start(&worker->hosting, worker->config, &worker->host, worker->notify);
         if (code != EXIT_CODE_OK)
                 return code;
 
-        r = start_service(worker);
+        r = stacks_watch();
+        if (r == 0)
+                r = start_service(worker);
         if (r == 0)
                 r = http_new(&worker->http, &worker->service, worker->options->tls,
                              &worker->lingers);
@@ -353,17 +362,33 @@ static void ship_records(struct worker *worker)
         }
 }
 
+static void look_at_wear(struct worker *worker, uint64_t now)
+{
+        uint64_t requests =
+                atomic_load_explicit(&worker->service.slot->requests, memory_order_relaxed);
+
+        if (wear_turn(&worker->wear, requests, now))
+                worker->next_beat = now; /* tells the master */
+}
+
 /* The watchdog is fed from here and nowhere else: a worker whose loop does not turn does not beat.
  * Each beat says what the master must know, since the queue may have been full at the first. */
 static void beat(struct worker *worker, uint64_t now)
 {
         bool draining = worker->drain_end != USEC_NEVER;
-        int r;
+        const struct wear *wear = &worker->wear;
+        char message[128];
+        int n, r;
 
         if (now < worker->next_beat)
                 return;
-        r = notify_send(worker->notify,
-                        draining ? "STOPPING=1\nWATCHDOG=1" : "READY=1\nWATCHDOG=1");
+        n = snprintf(message, sizeof(message), "%s\nWATCHDOG=1",
+                     draining ? "STOPPING=1" : "READY=1");
+        if (wear->reason != WEAR_NONE)
+                (void)snprintf(message + n, sizeof(message) - (size_t)n,
+                               "\nX_APPSRV_WORN=%s %" PRIu64, wear_reason_name(wear->reason),
+                               wear->memory);
+        r = notify_send(worker->notify, message);
         worker->next_beat =
                 now + (r == -EAGAIN ? BEAT_RETRY_USEC
                                     : worker->config->server_watchdog / BEATS_PER_WATCHDOG);
@@ -393,10 +418,14 @@ static void count_idle_turn(struct worker *worker, int n, uint64_t library)
 static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
 {
         uint64_t wake = earliest(worker->next_beat, http_wake_usec(worker->http));
+        uint64_t requests =
+                atomic_load_explicit(&worker->service.slot->requests, memory_order_relaxed);
 
+        wake = earliest(wake, wear_wake_usec(&worker->wear, requests));
         wake = earliest(wake, earliest(worker->log_wake, worker->drain_end));
         wake = earliest(wake, pool_wake_usec(worker->service.pool));
         wake = earliest(wake, greetings_wake_usec(&worker->greetings));
+        wake = earliest(wake, overdues_wake_usec(&worker->service.overdues, now));
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
@@ -430,10 +459,12 @@ static void do_work(struct worker *worker)
         if (worker->acceptor)
                 acceptor_turn(worker->acceptor, now);
         http_check_deadlines(worker->http, now);
+        overdues_turn(&worker->service, now);
         greetings_turn(&worker->greetings, now);
         http_greeting(worker->http, worker->greetings.n);
         lingers_turn(&worker->lingers, now);
         ship_records(worker);
+        look_at_wear(worker, now);
         beat(worker, now);
 }
 
@@ -497,6 +528,7 @@ static bool has_heir(const struct worker *worker)
  * touched, the log neither. */
 static void give_up(struct worker *worker)
 {
+        overdues_finish(&worker->service);
         http_give_up(worker->http);
         capture_stop(worker->capture);
         (void)log_finish(worker->host.log, LAST_RECORDS_USEC, has_heir(worker));
@@ -518,6 +550,7 @@ static void tear_down(struct worker *worker)
 {
         struct service *service = &worker->service;
 
+        overdues_finish(service);
         announce_end(worker);
         acceptor_free(worker->acceptor);
         http_free(worker->http);

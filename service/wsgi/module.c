@@ -2,6 +2,9 @@
 /* The built-in module _appsrv: what the Python package appsrv is made with. */
 #include "wsgi/module.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "wsgi/current.h"
 #include "wsgi/environ.h"
 #include "wsgi/file_wrapper.h"
@@ -9,6 +12,9 @@
 #include "wsgi/journal.h"
 #include "wsgi/print.h"
 #include "wsgi/response.h"
+
+/* Of what is asked for at once: far more than any setting allows. */
+#define SECONDS_MAX 1e9
 
 static PyObject *forked(PyObject *module, PyObject *nothing)
 {
@@ -30,6 +36,50 @@ static PyObject *enabled(PyObject *module, PyObject *level)
         return PyBool_FromLong(here.ctx && appsrv_log_enabled(here.ctx, journal_level(number)));
 }
 
+/* Standard error where nobody takes stacks. */
+static PyObject *stack(PyObject *module, PyObject *nothing)
+{
+        struct current here = current_here();
+        int fd = here.ctx ? appsrv_stack_fd(here.ctx) : -1;
+
+        (void)module;
+        (void)nothing;
+        return PyLong_FromLong(fd >= 0 ? fd : STDERR_FILENO);
+}
+
+/* Seconds; None: no limit, or no request. */
+static PyObject *time_left(PyObject *module, PyObject *nothing)
+{
+        struct current here = current_here();
+        int64_t usec = here.req ? appsrv_time_left(here.req) : INT64_MAX;
+
+        (void)module;
+        (void)nothing;
+        if (usec == INT64_MAX)
+                Py_RETURN_NONE;
+        return PyFloat_FromDouble((double)usec / 1e6);
+}
+
+static PyObject *extend(PyObject *module, PyObject *seconds)
+{
+        struct current here = current_here();
+        double number = PyFloat_AsDouble(seconds);
+        int r = 0;
+
+        (void)module;
+        if (number == -1 && PyErr_Occurred())
+                return NULL;
+        if (!(number > 0 && number < SECONDS_MAX))
+                return PyErr_Format(PyExc_ValueError, "seconds must be more than 0");
+        if (here.req)
+                r = appsrv_extend(here.req, (int64_t)(number * 1e6) + 1);
+        if (r == -ETIMEDOUT)
+                return PyErr_Format(PyExc_TimeoutError, "the request has timed out already");
+        if (r < 0)
+                return PyErr_Format(PyExc_ValueError, "more than [http] request_timeout_max");
+        Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
         {"commit", (PyCFunction)(void (*)(void))journal_commit, METH_FASTCALL,
          "commit(record, text): one logging.LogRecord as one record of the journal."},
@@ -37,6 +87,9 @@ static PyMethodDef methods[] = {
          "print(stream, text): text for standard output (1) or error (2)."},
         {"flush", print_flush, METH_O, "flush(stream): what was printed becomes a record."},
         {"enabled", enabled, METH_O, "enabled(level): whether the server keeps such records."},
+        {"stack", stack, METH_NOARGS, "stack(): the descriptor for stacks of threads."},
+        {"time_left", time_left, METH_NOARGS, "time_left(): seconds, or None."},
+        {"extend", extend, METH_O, "extend(seconds): so much from now on."},
         {"forked", forked, METH_NOARGS, "For os.register_at_fork(after_in_child=...)."},
         {0},
 };

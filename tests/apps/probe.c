@@ -382,6 +382,35 @@ static int stream(appsrv_req *req, struct probe *probe)
         return appsrv_arg(req, "fail", NULL) ? -EIO : r;
 }
 
+/* Takes ?size= bytes that it never gives back. */
+static int keep(appsrv_req *req, struct probe *probe)
+{
+        static char *volatile kept; /* or the compiler leaves all of it out */
+        size_t size = argument(req, "size");
+
+        (void)probe;
+        kept = malloc(size + 1);
+        if (!kept)
+                return -ENOMEM;
+        memset(kept, 'x', size);
+        return send_text(req, 200, "kept\n");
+}
+
+/* Works for ?ms=, asks for ?extend= ms first, and says what it was told and what is left. */
+static int extended(appsrv_req *req, struct probe *probe)
+{
+        int64_t before = appsrv_time_left(req);
+        int r = appsrv_extend(req, (int64_t)argument(req, "extend") * 1000);
+        int64_t after = appsrv_time_left(req);
+        char text[100];
+
+        (void)probe;
+        (void)snprintf(text, sizeof(text), "%lld %d %lld\n", (long long)before, r,
+                       (long long)after);
+        sleep_ms(argument(req, "ms"));
+        return send_text(req, 200, text);
+}
+
 static const struct route routes[] = {
         {"/", root},           {"/echo", echo},
         {"/log", log_body},    {"/fields", log_fields},
@@ -394,7 +423,8 @@ static const struct route routes[] = {
         {"/print", print},     {"/fault", fault},
         {"/stream", stream},   {"/read", reader},
         {"/file", file},       {"/orphan", log_orphan},
-        {"/numbers", numbers},
+        {"/numbers", numbers}, {"/keep", keep},
+        {"/extend", extended},
 };
 
 static int handle(appsrv_req *req, void *self)

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Applications that take longer than request_timeout: their client has an answer, the worker a successor."""
+import ast
+import errno
+import re
 import signal
 import time
 
 import pytest
 
+from lib.roots import Unavailable
 from lib.wait import wait_until
 
 LIMIT = 1.0
@@ -35,6 +39,8 @@ def test_client_is_answered_and_the_worker_replaced(start, stuck):
         assert REASON in line and f"RESPONSE_BYTES={len(answer.body)}" in line
         told = server.wait_for_line("EVENT=request-timeout")
         assert f"REQUEST_ID={answer.request_id}" in told and "APP=probe" in told and f"WORKER_PID={worker}" in told
+        stack = re.search(r"\bSTACK=(.*)", told)[1]
+        assert "probe.so(" in stack and ("nanosleep" in stack) == ("sleep" in stuck), stack
         assert other.receive().status == 200
         has_successor(server, worker)
         wait_until(lambda: worker not in server.workers(), 10, "the worker has gone")
@@ -113,3 +119,63 @@ def test_worker_that_is_told_to_end_meanwhile(start):
         server.signal(signal.SIGTERM)
         assert connection.receive().status == 504
         server.wait_for_line("GET /sleep", "OUTCOME=timeout")
+
+
+def test_each_application_has_its_own_limit(start, build):
+    own = ONE + f"""
+[app quick]
+type = native
+path = {build.application('probe')}
+mount = /quick
+[app slow]
+type = native
+path = {build.application('probe')}
+request_timeout = 0
+"""
+    with start(own) as server:
+        [worker] = server.workers()
+        assert server.ask("/sleep?ms=1300").status == 200 and server.workers() == [worker]
+        assert server.ask("/quick/sleep?ms=60000").status == 504
+        assert "APP=quick" in server.wait_for_line("EVENT=request-timeout")
+
+
+def test_application_extends_its_deadline_up_to_the_greatest(start):
+    with start(ONE + "request_timeout_max = 2s\n") as server:
+        [worker] = server.workers()
+        before, result, after = map(int, server.ask("/extend?ms=1400&extend=1800").body.split())
+        assert 0 < before <= 1_000_000 and result == 0 and 1_000_000 < after <= 1_800_000
+        before, result, after = map(int, server.ask("/extend?ms=0&extend=2100").body.split())
+        assert result == -errno.ERANGE and after <= before, "nothing has changed"
+        before, result, after = map(int, server.ask("/extend?ms=0&extend=100").body.split())
+        assert result == 0 and after > 500_000, "it is never shortened"
+        assert server.workers() == [worker] and not server.lines("EVENT=request-timeout")
+        assert server.ask("/extend?ms=60000&extend=1200").status == 504
+
+
+PYTHON = """
+import time
+import appsrv
+
+
+def app(environ, start_response):
+    told = [appsrv.time_left()]
+    for seconds in (1.5, 3600, -1, "soon"):
+        try:
+            told.append(appsrv.extend(seconds))
+        except Exception as reason:
+            told.append(type(reason).__name__)
+    told.append(appsrv.time_left())
+    time.sleep(1.2)
+    start_response("200 OK", [])
+    return [repr(told).encode()]
+"""
+
+
+def test_so_does_one_in_python(start, build, tmp_path):
+    if not (build.program.parent / "wsgi.so").exists():
+        raise Unavailable("this build has no wsgi.so")
+    (tmp_path / "patient.py").write_text(PYTHON)
+    with start(ONE + f"[app patient]\ntype = wsgi\nmodule = patient:app\nchdir = {tmp_path}\n") as server:
+        before, *results, after = ast.literal_eval(server.ask("/").body.decode())
+        assert 0 < before <= 1 < after <= 1.5
+        assert results == [None, "ValueError", "ValueError", "TypeError"]

@@ -160,7 +160,8 @@ def test_exit_in_a_request(serve):
 
 # -- what never ends -----------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("target, innermost", [("/deadlock", ("keeps_the_gil", "deadlock", "app")), ("/waits", ("waits_for_ever", "waits", "app"))])
+@pytest.mark.parametrize("target, innermost", [("/deadlock", ("keeps_the_gil", "deadlock", "app")), ("/waits", ("waits_for_ever", "waits", "app")),
+                                               ("/regex", ("match", "runs_away", "regex", "app"))])
 def test_request_that_never_ends_is_answered_and_its_place_is_told(serve, target, innermost):
     with serve(TWO + "[http]\nrequest_timeout = 1s\n") as server, two_connections(server) as (victim, pid, other, bystander):
         victim.send(get(target))
@@ -169,10 +170,10 @@ def test_request_that_never_ends_is_answered_and_its_place_is_told(serve, target
             assert int(other.ask("/pid").body) == bystander
         assert victim.receive().status == 504
         assert 0.8 < time.monotonic() - began < 2
-        server.wait_for_line("EVENT=request-timeout", f"WORKER_PID={pid}")
-        server.wait_for_line("Current thread 0x")
-        assert re.search("most recent call first.*\n(.*\n)*?" + r"\n".join(rf' +File "[^"]+", line \d+ in {name}' for name in innermost),
-                         server.output())
+        server.wait_for_line("EVENT=request-timeout", f"WORKER_PID={pid}", "RUNTIME_STACK=", "STACK=")
+        event = traceback_behind(server, "Application faults took more than 1000 ms for request ")
+        where = "most recent call first.*\n(.*\n)*?" + r"\n".join(rf' +File "[^"]+", line \d+ in {name}' for name in innermost)
+        assert re.search(where, event), event
         wait_until(lambda: pid not in server.workers() and len(server.workers()) == 2, 10, "it is replaced")
         assert int(other.ask("/pid").body) == bystander
         assert not server.lines("EVENT=worker-died") and len(server.lines(f"GET {target}", "OUTCOME=timeout")) == 1

@@ -251,8 +251,45 @@ static void test_set_refuses_what_could_forge_a_header(void)
         scene_end(&scene);
 }
 
+static uint64_t left = 1500;
+
+static uint64_t time_left(void *data)
+{
+        assert(data == &left);
+        return left;
+}
+
+static int extend(void *data, uint64_t usec)
+{
+        assert(data == &left);
+        if (usec > 5000)
+                return -ERANGE;
+        left = usec;
+        return 0;
+}
+
+static void test_deadline_is_seen_and_extended(void)
+{
+        struct scene scene;
+
+        scene_begin(&scene, root, root);
+        assert(appsrv_has("deadline") == 1);
+        assert(appsrv_time_left(scene.req) == INT64_MAX && appsrv_extend(scene.req, 1) == 0);
+        scene.exchange.time_left = time_left;
+        scene.exchange.extend = extend;
+        scene.exchange.news_data = &left;
+        assert(appsrv_time_left(scene.req) == 1500);
+        assert(appsrv_extend(scene.req, 0) == -EINVAL && appsrv_extend(scene.req, -1) == -EINVAL);
+        assert(appsrv_extend(scene.req, 5001) == -ERANGE && appsrv_time_left(scene.req) == 1500);
+        assert(appsrv_extend(scene.req, 5000) == 0 && appsrv_time_left(scene.req) == 5000);
+        left = UINT64_MAX;
+        assert(appsrv_time_left(scene.req) == INT64_MAX);
+        scene_end(&scene);
+}
+
 int main(void)
 {
+        test_deadline_is_seen_and_extended();
         test_process_functions_tell_version_features_worker_and_keys();
         test_path_is_what_is_below_the_mount();
         test_request_functions_give_what_was_sent();

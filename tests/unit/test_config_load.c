@@ -570,6 +570,25 @@ static void test_a_fallback_gives_way_in_either_order(void)
                 "a.ini:3: [app a] fallback: 'maybe' is not valid, expected yes or no");
 }
 
+static void test_request_timeout_of_an_application_is_a_duration_or_not_given(void)
+{
+        struct config *config = accepts(APP_A "request_timeout = 90s\n" APP_B "mount=/b\n");
+
+        assert(config->apps[0].request_timeout == 90 * USEC_PER_SEC);
+        assert(config->apps[1].request_timeout == USEC_NEVER);
+        config_free(config);
+        config = accepts(APP_A "request_timeout = 0\n" APP_B "mount=/b\nrequest_timeout =\n");
+        assert(config->apps[0].request_timeout == 0);
+        assert(config->apps[1].request_timeout == USEC_NEVER);
+        config_free(config);
+        refuses(APP_A "request_timeout = soon\n",
+                "a.ini:3: [app a] request_timeout: 'soon' is not valid, expected a duration such "
+                "as 500ms, 10s, 2min, at most 24h");
+        refuses(APP_A "request_timeout = 25h\n",
+                "a.ini:3: [app a] request_timeout: '25h' is not valid, expected a duration such "
+                "as 500ms, 10s, 2min, at most 24h");
+}
+
 static void test_the_folder_of_an_application_is_that_of_its_file(void)
 {
         struct outcome outcome;
@@ -628,6 +647,7 @@ int main(void)
         test_mounts_are_checked();
         test_two_applications_at_one_mount_are_refused_with_both_places();
         test_a_fallback_gives_way_in_either_order();
+        test_request_timeout_of_an_application_is_a_duration_or_not_given();
         test_the_folder_of_an_application_is_that_of_its_file();
         test_add_app_is_as_if_it_was_written();
         assert(system("rm -rf -- \"$PWD\"") == 0);

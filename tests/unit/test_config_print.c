@@ -11,10 +11,11 @@
 #include "base/cleanup.h"
 #include "config/settings.h"
 
-static const char sample[] = "[server]\nworkers = 3\nwatchdog = 1500ms\n"
-                             "[log]\noverflow = block:250ms\naccess_fields = trace_id user_agent\n"
-                             "[app shop]\ntype = native\nmount = /shop\npath = shop.so\nempty =\n"
-                             "[app welcome]\ntype = native\nfallback = yes\n";
+static const char sample[] =
+        "[server]\nworkers = 3\nwatchdog = 1500ms\n"
+        "[log]\noverflow = block:250ms\naccess_fields = trace_id user_agent\n"
+        "[app shop]\ntype = native\nmount = /shop\npath = shop.so\nempty =\n"
+        "[app welcome]\ntype = native\nfallback = yes\nrequest_timeout = 90s\n";
 
 static struct config *load(const char *text)
 {
@@ -45,6 +46,7 @@ static void same_app(const struct app_config *one, const struct app_config *othe
 {
         assert(strcmp(one->name, other->name) == 0 && strcmp(one->type, other->type) == 0);
         assert(strcmp(one->mount, other->mount) == 0 && one->fallback == other->fallback);
+        assert(one->request_timeout == other->request_timeout);
         assert(one->n_keys == other->n_keys);
         for (size_t i = 0; i < one->n_keys; i++) {
                 assert(strcmp(one->keys[i].name, other->keys[i].name) == 0);
@@ -77,16 +79,17 @@ static void test_values_stand_in_columns_with_their_origin(void)
         _cleanup_free_ char *printed = print(config);
         char line[200];
 
-        assert(strstr(printed, "\nthreads          = 4       ; default\n"));
-        (void)snprintf(line, sizeof(line), "\nwatchdog         = 1500ms  ; %s:3\n",
+        assert(strstr(printed, "\nthreads             = 4       ; default\n"));
+        (void)snprintf(line, sizeof(line), "\nwatchdog            = 1500ms  ; %s:3\n",
                        config->files[0]);
         assert(strstr(printed, line));
-        (void)snprintf(line, sizeof(line), "\npath     = shop.so  ; %s:10\n", config->files[0]);
+        (void)snprintf(line, sizeof(line), "\npath            = shop.so  ; %s:10\n",
+                       config->files[0]);
         assert(strstr(printed, line));
-        assert(strstr(printed, "\n; Allowed: auto or 1 to 256\nworkers          = 3"));
+        assert(strstr(printed, "\n; Allowed: auto or 1 to 256\nworkers             = 3"));
         assert(strstr(printed,
                       "\n; Allowed: emerg, alert, crit, err, warning, notice, info or debug\n"));
-        assert(strstr(printed, "\nmount    = /       ; default\n"));
+        assert(strstr(printed, "\nmount           = /       ; default\n"));
         config_free(config);
 }
 
@@ -109,7 +112,7 @@ static void test_an_application_of_the_command_line_says_so(void)
         assert(config_add_app(config, "hello", "native", "/", "path", "./hello.so") == 0);
         printed = print(config);
         assert(strstr(printed, "\n[app hello]\n"));
-        assert(strstr(printed, "\npath     = ./hello.so  ; command line\n"));
+        assert(strstr(printed, "\npath            = ./hello.so  ; command line\n"));
         config_free(config);
 }
 

@@ -68,6 +68,22 @@ static void test_extension_is_a_number(void)
         }
 }
 
+static void test_wear_is_a_reason_and_a_number(void)
+{
+        static const char *const wrong[] = {"X_APPSRV_WORN=", "X_APPSRV_WORN=max_requests",
+                                            "X_APPSRV_WORN=max_requests -1", "X_APPSRV_WORN=none 1",
+                                            "X_APPSRV_WORN=max_agents 1"};
+        struct notification told;
+
+        parse(&told, "READY=1\nWATCHDOG=1\nX_APPSRV_WORN=max_memory 12345");
+        assert(told.ready && told.beat);
+        assert(told.worn == WEAR_MEMORY && told.worn_memory == 12345);
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                parse(&told, wrong[i]);
+                assert(told.worn == WEAR_NONE);
+        }
+}
+
 static struct notify listening(char *folder)
 {
         struct notify notify;
@@ -232,6 +248,7 @@ int main(void)
         test_each_message_is_understood();
         test_what_is_almost_a_message_is_none();
         test_extension_is_a_number();
+        test_wear_is_a_reason_and_a_number();
         test_sender_is_the_one_that_the_kernel_names();
         test_descriptors_that_come_along_are_closed();
         test_message_that_is_too_long_is_nobodys();

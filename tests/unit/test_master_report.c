@@ -89,9 +89,35 @@ static void test_all_problems_are_in_one_record(void)
         bench_end(&bench);
 }
 
+static void test_recycled_worker(void)
+{
+        struct bench bench = bench_new();
+        struct entry entry;
+
+        report_recycled(bench.log, &(struct recycled){
+                                           .subject = {.worker_id = 2, .worker_pid = 7},
+                                           .reason = "max_requests",
+                                           .requests = 1003,
+                                           .memory = 3 << 19,
+                                           .age_usec = 61500000,
+                                   });
+        entry = entry_of(&bench);
+        assert(entry_has(&entry, "EVENT", "worker-recycled"));
+        assert(entry_has(&entry, "REASON", "max_requests"));
+        assert(entry_has(&entry, "REQUEST_COUNT", "1003"));
+        assert(entry_has(&entry, "MEMORY_BYTES", "1572864"));
+        assert(entry_has(&entry, "AGE_USEC", "61500000"));
+        assert(entry_has(&entry, "MESSAGE",
+                         "Worker 2 (pid 7) is replaced by a fresh one: max_requests; 1003 "
+                         "requests, 1.5 MiB of its own, 61.5 s old"));
+        entry_free(&entry);
+        bench_end(&bench);
+}
+
 int main(void)
 {
         test_event_of_the_service_has_no_worker();
         test_all_problems_are_in_one_record();
+        test_recycled_worker();
         return 0;
 }

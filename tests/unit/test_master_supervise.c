@@ -148,6 +148,48 @@ static void test_generations_are_judged_over_all_inputs(void)
                         }
 }
 
+static int choose(const struct recycle_candidate *candidates, size_t n)
+{
+        return recycle_choose(candidates, n, 2);
+}
+
+static void test_who_asked_first_gets_a_successor(void)
+{
+        struct recycle_candidate workers[4] = {
+                {.state = WORKER_READY, .settled = true, .worn_usec = 20},
+                {.state = WORKER_EMPTY},
+                {.state = WORKER_READY, .settled = true, .worn_usec = 10},
+                {.state = WORKER_EMPTY},
+        };
+
+        assert(choose(workers, 4) == 2);
+        workers[2].worn_usec = 0;
+        assert(choose(workers, 4) == 0);
+        workers[0].settled = false; /* forking must not be all that it does */
+        assert(choose(workers, 4) == -1);
+        workers[0] = (struct recycle_candidate){.state = WORKER_READY, .settled = true};
+        assert(choose(workers, 4) == -1);
+}
+
+/* Whatever the others do: no second one is out, and no successor starts while one is missing. */
+static void test_successors_come_one_at_a_time(void)
+{
+        for (int state = 0; state < WORKER_STATES_MAX; state++)
+                for (int other = 0; other < WORKER_STATES_MAX; other++) {
+                        const struct recycle_candidate workers[3] = {
+                                {.state = WORKER_READY, .settled = true, .worn_usec = 5},
+                                {.state = states[state], .settled = true},
+                                {.state = states[other], .settled = true},
+                        };
+                        bool complete =
+                                (states[state] == WORKER_READY) !=
+                                        (states[other] == WORKER_READY) &&
+                                (states[state] == WORKER_EMPTY || states[other] == WORKER_EMPTY);
+
+                        assert(choose(workers, 3) == (complete ? 0 : -1));
+                }
+}
+
 int main(void)
 {
         test_every_pair_is_as_described();
@@ -158,5 +200,7 @@ int main(void)
         test_states_have_names_of_their_own();
         test_backoff_doubles_from_100_ms_to_10_s();
         test_generations_are_judged_over_all_inputs();
+        test_who_asked_first_gets_a_successor();
+        test_successors_come_one_at_a_time();
         return 0;
 }

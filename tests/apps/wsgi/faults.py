@@ -9,6 +9,7 @@ import gc
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -185,6 +186,16 @@ def deadlock(environ, start_response):
 @route
 def waits(environ, start_response):
     waits_for_ever()
+
+
+def runs_away():
+    """C code of Python that does not come back in the age of the world."""
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+@route
+def regex(environ, start_response):
+    runs_away()
 
 
 def waits_for_ever():

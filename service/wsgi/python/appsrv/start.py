@@ -188,7 +188,7 @@ def _hook():
     os.register_at_fork(after_in_child=_on_fork)
     threading._DummyThread = _Dummy  # pylint: disable=protected-access
     faulthandler.enable(STDERR, all_threads=True)  # what a crash leaves behind, in the worker's last output
-    faulthandler.register(signal.SIGURG, STDERR, all_threads=True)  # what the server sends a thread that takes too long
+    faulthandler.register(signal.SIGURG, _appsrv.stack(), all_threads=True)  # what the server sends a thread that takes too long
 
 
 def _start():

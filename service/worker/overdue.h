@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests whose applications took too long, until the event that tells of each is written: it has
+ * the stack of the thread, which that tells itself, and a moment later. Loop thread.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct overdue;
+struct transaction;
+
+/* Those that wait for the event, oldest first. */
+struct overdues {
+        struct overdue *first;
+        uint64_t patience_end; /* how long the first one is waited for; 0: it was not asked yet */
+};
+
+/** overdues_add() - one more; it had @limit microseconds. */
+void overdues_add(struct overdues *overdues, const struct transaction *transaction, uint64_t limit);
+
+struct service;
+
+/** overdues_turn() - write the events that can be written. */
+void overdues_turn(struct service *service, uint64_t now);
+
+/** overdues_wake_usec() - when overdues_turn() has something to do; USEC_NEVER: nothing. */
+uint64_t overdues_wake_usec(const struct overdues *overdues, uint64_t now);
+
+/** overdues_finish() - write all of them, with what is known by now. */
+void overdues_finish(struct service *service);
