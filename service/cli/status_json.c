@@ -138,6 +138,15 @@ static void put_backlog(FILE *stream, uint64_t backlog)
                 put_number(stream, ",\"backlog\":", backlog);
 }
 
+/* A number that the load does not change has none. */
+static void put_range(FILE *stream, const char *name, const struct status_sample *sample)
+{
+        if (sample->most > 0)
+                (void)fprintf(stream, "%s[%u,%u]", name, sample->least, sample->most);
+        else
+                (void)fprintf(stream, "%snull", name);
+}
+
 static void put_master(FILE *stream, const struct seen *now)
 {
         put_number(stream, ",\"master\":{\"pid\":", (uint32_t)now->master.pid);
@@ -154,6 +163,8 @@ void status_json(FILE *stream, const struct seen *before, const struct seen *now
         seen_sum(&total, before, now);
         put_number(stream, "{\"workers_ready\":", total.now.workers);
         put_number(stream, ",\"workers_busy\":", total.now.busy);
+        put_number(stream, ",\"workers_wanted\":", total.now.wanted);
+        put_range(stream, ",\"workers_range\":", &total.now);
         put_number(stream, ",\"requests_per_second\":", status_rate(&total.before, &total.now));
         put_number(stream, ",\"p99_usec\":", status_p99_usec(&total.before, &total.now));
         put_number(stream, ",\"in_flight\":", total.in_flight);

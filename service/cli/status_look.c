@@ -338,6 +338,9 @@ void seen_sum(struct seen_total *ret, const struct seen *earlier, const struct s
                 .before.taken_usec = earlier->taken_usec,
                 .now.taken_usec = now->taken_usec,
                 .now.log_lost = now->log.lost,
+                .now.wanted = now->master.n_wanted,
+                .now.least = now->master.n_least,
+                .now.most = now->master.n_most,
         };
         for (size_t i = 0; i < now->n_workers; i++) {
                 const struct seen_worker *worker = &now->workers[i];

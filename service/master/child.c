@@ -298,7 +298,7 @@ int child_spawn(struct child *child)
         const struct box_layout layout = worker_box_layout(child->config);
         int r;
 
-        child->leaving = child->discarded = child->cut = false;
+        child->leaving = child->retired = child->discarded = child->cut = false;
         child->ready_usec = 0;
         child->said[0] = '\0';
         r = store_new(child->host->store, &layout, &child->stored);

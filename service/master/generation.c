@@ -114,10 +114,16 @@ static bool start_worker(struct generation *generation, unsigned id)
 
         if (!child)
                 return true;
+        child->n_workers = generation->scale.bounds.follows_load ? generation->scale.bounds.max
+                                                                 : generation->scale.wanted;
+        child->n_earlier = generation->started[id - 1];
         child->subject = (struct record_subject){.worker_id = id, .generation = generation->number};
         r = child_spawn(child);
-        if (r == 0)
+        if (r == 0) {
+                generation->n_restarts += generation->started[id - 1] > 0;
+                generation->started[id - 1]++;
                 return true;
+        }
         (void)snprintf(child->said, sizeof(child->said), "it cannot be forked: %s", strerror(-r));
         judge(generation, child, false);
         return false;
@@ -127,8 +133,35 @@ void generation_fill(struct generation *generation)
 {
         bool go_on = generation->phase != GENERATION_DRAINING && !generation->retry;
 
-        for (unsigned id = 1; go_on && id <= generation->n_workers; id++)
+        for (unsigned id = 1; go_on && id <= generation->scale.wanted; id++)
                 go_on = has_worker(generation, id) || start_worker(generation, id);
+}
+
+/* Its place is a new one's when more are wanted again. */
+static void retire(struct generation *generation, struct child *child)
+{
+        child->retired = true;
+        generation->started[child->subject.worker_id - 1] = 0;
+        if (child->state == WORKER_READY)
+                report(child->host->log, EVENT_WORKER_RETIRED, &child->subject,
+                       "Worker %u (pid %d) is not needed any more: it finishes its requests",
+                       child->subject.worker_id, child->subject.worker_pid);
+        child_event(child, WORKER_STOP);
+}
+
+void generation_resize(struct generation *generation)
+{
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (child_lives(&generation->children[i]) &&
+                    generation->children[i].subject.worker_id > generation->scale.wanted)
+                        retire(generation, &generation->children[i]);
+        generation_fill(generation);
+}
+
+void generation_succeed(struct generation *generation, const struct generation *older)
+{
+        if (generation->scale.bounds.follows_load)
+                scale_init(&generation->scale, &generation->scale.bounds, older->scale.wanted);
 }
 
 void generation_stop(struct generation *generation)
@@ -152,7 +185,7 @@ static void on_child_ready(void *data)
         struct generation *generation = data;
 
         if (generation->phase != GENERATION_STARTING ||
-            generation_serving(generation) < generation->n_workers)
+            generation_serving(generation) < generation->scale.wanted)
                 return;
         generation->failures = 0;
         generation->phase = GENERATION_SERVING;
@@ -164,10 +197,14 @@ static void on_child_leaves(void *data)
         generation_fill(data);
 }
 
+/* One that was retired is no loss; its end may have made room. */
 static void on_child_ended(void *data, const struct child *child)
 {
-        judge(data, child,
-              child->end.si_code == CLD_EXITED && child->end.si_status == EXIT_CODE_CONFIG);
+        if (child->retired)
+                generation_fill(data);
+        else
+                judge(data, child,
+                      child->end.si_code == CLD_EXITED && child->end.si_status == EXIT_CODE_CONFIG);
 }
 
 /* -- beginning and end -- */
@@ -182,23 +219,26 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
                    const struct setup *setup)
 {
         const struct config *config = setup->config;
-        unsigned n_workers = config->server_workers ? config->server_workers : cpus_usable();
-        size_t n_children = 2 * (size_t)n_workers;
+        const struct scale_bounds bounds =
+                scale_bounds(config->server_workers, config->server_shrink_after, cpus_usable());
+        size_t n_children = 2 * (size_t)bounds.max;
         struct generation *generation;
         int r;
 
         generation = calloc(1, sizeof(*generation) + n_children * sizeof(generation->children[0]));
         if (!generation)
                 return -ENOMEM;
-        r = board_new(&generation->board, (unsigned)n_children);
+        generation->started = calloc(bounds.max, sizeof(generation->started[0]));
+        r = generation->started ? board_new(&generation->board, (unsigned)n_children) : -ENOMEM;
         if (r < 0) {
+                free(generation->started);
                 free(generation);
                 return r;
         }
         generation->owner = owner;
         generation->number = number;
         generation->setup = *setup;
-        generation->n_workers = n_workers;
+        scale_init(&generation->scale, &bounds, bounds.first);
         generation->n_children = n_children;
         for (unsigned i = 0; i < n_children; i++)
                 generation->children[i] = (struct child){
@@ -209,7 +249,6 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
                         .tls = setup->tls,
                         .board = generation->board,
                         .slot = i,
-                        .n_workers = n_workers,
                 };
         *ret = generation;
         return 0;
@@ -226,6 +265,7 @@ void generation_free(struct generation *generation)
         }
         board_free(generation->board);
         setup_free(&generation->setup);
+        free(generation->started);
         free(generation);
 }
 

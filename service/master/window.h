@@ -19,7 +19,7 @@ struct listeners;
 struct recoveries;
 
 #define WINDOW_SOCKET  "status"
-#define WINDOW_VERSION 1
+#define WINDOW_VERSION 2
 
 /* So many that have not read all yet: what they do not read are descriptors in flight, which the
  * kernel counts and limits for all that we pass, to systemd as well. */
@@ -44,6 +44,9 @@ struct window_message {
         uint32_t slot;  /* of the board before it */
         /* of the master */
         uint32_t n_recoveries; /* black boxes of the dead that wait for the journal */
+        uint32_t n_wanted;     /* workers of the generation that serves; 0: none does */
+        uint32_t n_least;      /* of them, where the load decides; 0: it does not */
+        uint32_t n_most;
         uint64_t n_following;  /* messages, unless the socket has no room for all of them */
         uint64_t backlog;      /* as listen_backlog() says */
         uint64_t started_usec; /* CLOCK_MONOTONIC; of both */

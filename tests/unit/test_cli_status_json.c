@@ -55,7 +55,8 @@ static void test_object_has_all_names(void)
         (void)looks_add(&looks, "/a", 2000);
         (void)looks_add(&looks, "/a", 2000);
         check(&looks,
-              "{\"workers_ready\":1,\"workers_busy\":1,\"requests_per_second\":234,"
+              "{\"workers_ready\":1,\"workers_busy\":1,\"workers_wanted\":0,\"workers_range\":null,"
+              "\"requests_per_second\":234,"
               "\"p99_usec\":6,\"in_flight\":2,\"backlog\":3,\"log_lost\":0,"
               "\"left_out\":0," MASTER ",\"workers\":[" WORKER REQUEST "," REQUEST "]}]}\n");
 }
@@ -67,7 +68,8 @@ static void test_object_without_workers(void)
         looks_init(&looks);
         looks.now.n_workers = 0;
         looks.now.master.backlog = UINT64_MAX;
-        check(&looks, "{\"workers_ready\":0,\"workers_busy\":0,\"requests_per_second\":0,"
+        check(&looks, "{\"workers_ready\":0,\"workers_busy\":0,\"workers_wanted\":0,\"workers_"
+                      "range\":null,\"requests_per_second\":0,"
                       "\"p99_usec\":0,\"in_flight\":0,\"backlog\":null,\"log_lost\":0,"
                       "\"left_out\":0," MASTER ",\"workers\":[]}\n");
 }
