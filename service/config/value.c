@@ -66,7 +66,7 @@ static char *format_number(uint64_t value, char text[static VALUE_TEXT_MAX])
 static int parse_range(const char *text, size_t length, uint64_t *ret)
 {
         char least[NUMBER_TEXT_MAX];
-        uint64_t min, max;
+        uint64_t min = 0, max = 0;
         int r;
 
         if (length >= sizeof(least))
