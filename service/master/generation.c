@@ -131,13 +131,33 @@ static bool start_worker(struct generation *generation, unsigned id)
 
 void generation_fill(struct generation *generation)
 {
+        const struct scale *scale = &generation->scale;
         bool go_on = generation->phase != GENERATION_DRAINING && !generation->retry;
 
-        for (unsigned id = 1; go_on && id <= generation->scale.wanted; id++)
-                go_on = has_worker(generation, id) || start_worker(generation, id);
+        for (unsigned id = 1; go_on && id <= scale->bounds.max; id++)
+                go_on = generation_living(generation) < scale->wanted &&
+                        (has_worker(generation, id) || start_worker(generation, id));
 }
 
-/* Its place is a new one's when more are wanted again. */
+/* One that serves nobody yet, else the one with the highest number. */
+static struct child *dispensable(struct generation *generation)
+{
+        struct child *best = NULL;
+
+        for (size_t i = 0; i < generation->n_children; i++) {
+                struct child *child = &generation->children[i];
+
+                if (!child_lives(child))
+                        continue;
+                if (!best || child->state < best->state ||
+                    (child->state == best->state &&
+                     child->subject.worker_id > best->subject.worker_id))
+                        best = child;
+        }
+        return best;
+}
+
+/* Its number is a new one's when more are wanted again. */
 static void retire(struct generation *generation, struct child *child)
 {
         child->retired = true;
@@ -151,10 +171,8 @@ static void retire(struct generation *generation, struct child *child)
 
 void generation_resize(struct generation *generation)
 {
-        for (size_t i = 0; i < generation->n_children; i++)
-                if (child_lives(&generation->children[i]) &&
-                    generation->children[i].subject.worker_id > generation->scale.wanted)
-                        retire(generation, &generation->children[i]);
+        while (generation_living(generation) > generation->scale.wanted)
+                retire(generation, dispensable(generation));
         generation_fill(generation);
 }
 
@@ -289,6 +307,15 @@ struct child *generations_find(struct generation *first, pid_t pid)
                         return child;
         }
         return NULL;
+}
+
+unsigned generation_living(const struct generation *generation)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < generation->n_children; i++)
+                n += child_lives(&generation->children[i]);
+        return n;
 }
 
 unsigned generation_serving(const struct generation *generation)

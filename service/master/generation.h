@@ -58,8 +58,8 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
  */
 void generation_succeed(struct generation *generation, const struct generation *older);
 
-/** generation_resize() - scale.wanted has changed: start those that are missing, drain those above
- * it. */
+/** generation_resize() - scale.wanted has changed: start those that are missing, drain those that
+ * are too many. */
 void generation_resize(struct generation *generation);
 
 /** generation_free() - free one; processes that it still has are not watched any more. Accepts
@@ -82,9 +82,10 @@ struct child *generation_find(struct generation *generation, pid_t pid);
 /** generations_find() - the same in a list of them. */
 struct child *generations_find(struct generation *first, pid_t pid);
 
-/** generation_serving() - workers that are READY; generation_processes() - processes of any state.
- */
+/** generation_serving() - workers that are READY; generation_living() - those that start, too;
+ * generation_processes() - processes of any state. */
 unsigned generation_serving(const struct generation *generation);
+unsigned generation_living(const struct generation *generation);
 unsigned generation_processes(const struct generation *generation);
 
 /** generation_in_time() - whether some worker of it starts or drains within its time limit, or will

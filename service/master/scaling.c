@@ -34,11 +34,18 @@ static void add_worker(struct scale_observation *seen, const struct board_slot *
         seen->full_busy += queued > 0 ? busy : 0;
 }
 
+/* With those that will come: some are missing while one tries again. */
+static unsigned expected_processes(const struct generation *generation)
+{
+        return generation_processes(generation) + generation->scale.wanted -
+               generation_living(generation);
+}
+
 static struct scale_observation observe(const struct generation *generation)
 {
         struct scale_observation seen = {
                 .now_usec = now_usec(),
-                .processes = generation_processes(generation),
+                .processes = expected_processes(generation),
                 .threads = generation->setup.config->server_threads,
         };
 
@@ -88,7 +95,7 @@ static void shift(const struct scaling *scaling, int by, const char *name)
 
         if (!generation)
                 return;
-        by = scale_shift(&generation->scale, by, generation_processes(generation));
+        by = scale_shift(&generation->scale, by, expected_processes(generation));
         report_scaled(scaling->log, by, generation->scale.wanted, name);
         if (by != 0)
                 generation_resize(generation);
