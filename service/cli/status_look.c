@@ -347,6 +347,7 @@ void seen_sum(struct seen_total *ret, const struct seen *earlier, const struct s
                 struct status_sample before = seen_before(earlier, worker);
 
                 ret->in_flight += worker->n_flights;
+                ret->queued += worker->queued;
                 if (worker->facts.state != WORKER_READY)
                         continue;
                 add(&ret->before, &before);

@@ -62,13 +62,14 @@ uint64_t status_rate(const struct status_sample *before, const struct status_sam
         return usec == 0 ? 0 : (requests * USEC_PER_SEC + usec / 2) / usec;
 }
 
-uint64_t status_p99_usec(const struct status_sample *before, const struct status_sample *now)
+uint64_t status_latency_usec(const struct status_sample *before, const struct status_sample *now,
+                             double share)
 {
         uint64_t buckets[BOARD_LATENCY_BUCKETS];
 
         for (size_t i = 0; i < BOARD_LATENCY_BUCKETS; i++)
                 buckets[i] = increase(before->latency[i], now->latency[i]);
-        return board_percentile(buckets, 0.99);
+        return board_percentile(buckets, share);
 }
 
 /* Nothing was answered in between: there is no latency to tell. */
@@ -113,7 +114,7 @@ void status_format(char *text, size_t size, const struct status_sample *before,
         bool whole = now->log_lost == 0;
 
         format_workers(workers, sizeof(workers), now);
-        format_latency(latency, sizeof(latency), status_p99_usec(before, now));
+        format_latency(latency, sizeof(latency), status_latency_usec(before, now, 0.99));
         format_backlog(waiting, sizeof(waiting), backlog);
         (void)snprintf(text, size, "%s, %s req/s%s%s, log%s %s%s", workers,
                        grouped(status_rate(before, now), requests), latency, waiting,

@@ -31,9 +31,10 @@ void status_wanted(struct status_sample *sample, const struct scale *scale);
 /** status_rate() - requests a second between the two. */
 uint64_t status_rate(const struct status_sample *before, const struct status_sample *now);
 
-/** status_p99_usec() - the latency that 99 % of the requests between the two stayed below; 0 when
- * there were none. */
-uint64_t status_p99_usec(const struct status_sample *before, const struct status_sample *now);
+/** status_latency_usec() - what the share @share (0 to 1) of the requests between the two stayed
+ * below; 0 when there were none. */
+uint64_t status_latency_usec(const struct status_sample *before, const struct status_sample *now,
+                             double share);
 
 /**
  * status_format() - "4 workers (1 busy), 1,234 req/s, p99 8 ms, backlog 0, log ok"

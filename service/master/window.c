@@ -68,15 +68,18 @@ static int show(int viewer, struct window_message *message, int fd)
         return sendmsg(viewer, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static void describe_scale(struct window_message *message, const struct window_scene *scene)
+static void describe_serving(struct window_message *message, const struct window_scene *scene)
 {
         const struct generation *generation = *scene->generations;
         struct status_sample sample = {0};
 
         while (generation && generation->phase != GENERATION_SERVING)
                 generation = generation->next;
-        if (generation)
+        if (generation) {
                 status_wanted(&sample, &generation->scale);
+                message->generation = generation->number;
+                message->n_restarts = generation->n_restarts;
+        }
         message->n_wanted = sample.wanted;
         message->n_least = sample.least;
         message->n_most = sample.most;
@@ -93,7 +96,7 @@ static int show_master(int viewer, const struct window_scene *scene)
                 .started_usec = atomic_load(&identity->started_usec),
         };
 
-        describe_scale(&message, scene);
+        describe_serving(&message, scene);
         for (const struct generation *generation = *scene->generations; generation;
              generation = generation->next)
                 message.n_following += 1 + generation_processes(generation);
@@ -109,6 +112,7 @@ static int show_worker(int viewer, const struct child *child)
                 .worker_id = child->subject.worker_id,
                 .state = child->state,
                 .slot = child->slot,
+                .n_restarts = child->n_earlier,
                 .started_usec = child->spawned_usec,
         };
 

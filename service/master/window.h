@@ -37,11 +37,14 @@ struct window_message {
         uint32_t version;
         uint32_t kind;
         int32_t pid;         /* of the master or the worker */
-        uint32_t generation; /* of the board or the worker */
+        uint32_t generation; /* of the board or the worker; of the master: the one that serves */
         /* of a worker */
         uint32_t worker_id;
         uint32_t state; /* enum worker_state */
         uint32_t slot;  /* of the board before it */
+        /* Of a worker: those that had its number before; of the master: all that took the place of
+         * another one in the generation that serves. */
+        uint32_t n_restarts;
         /* of the master */
         uint32_t n_recoveries; /* black boxes of the dead that wait for the journal */
         uint32_t n_wanted;     /* workers of the generation that serves; 0: none does */
