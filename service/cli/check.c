@@ -22,6 +22,7 @@
 #include "log/log.h"
 #include "master/cpus.h"
 #include "master/master.h"
+#include "master/scale.h"
 #include "master/setup.h"
 #include "worker/worker.h"
 
@@ -69,10 +70,12 @@ static int load_app(const struct config *whole, const struct app_config *config,
                                             .console = STDERR_FILENO,
                                             .level = 6,
                                             .buffer_size = 65536};
+        const struct scale_bounds bounds =
+                scale_bounds(whole->server_workers, whole->server_shrink_after, cpus_usable());
         struct problems problems = {0};
         struct app_host host = {
                 .stack_fd = -1,
-                .workers = whole->server_workers ? whole->server_workers : cpus_usable(),
+                .workers = bounds.follows_load ? bounds.max : bounds.first,
                 .threads = whole->server_threads,
         };
         struct app *app = NULL;

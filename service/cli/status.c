@@ -16,12 +16,11 @@
 #include "base/clock.h"
 #include "cli/status_find.h"
 #include "cli/status_json.h"
+#include "cli/status_screen.h"
 #include "cli/status_text.h"
 #include "worker/worker.h"
 
 #define INTERVAL_USEC USEC_PER_SEC
-
-#define CLEAR_SCREEN "\033[H\033[2J"
 
 struct arguments {
         const char *socket;
@@ -97,41 +96,42 @@ static int cannot(int error, const char *path)
 
 /* -- showing it -- */
 
-/* As much of the text as fits; it is all ASCII. */
-static void put_screen(const char *text, const struct winsize *screen)
+/* Return: whether it is as it was the last time. */
+static bool measure(struct screen *screen)
 {
-        (void)fputs(CLEAR_SCREEN, stdout);
-        for (unsigned row = 1; *text && row < screen->ws_row; row++) {
-                size_t size = strcspn(text, "\n");
+        const struct screen last = *screen;
+        const char *terminal = getenv("TERM");
+        struct winsize size = {0};
 
-                (void)printf("%.*s\n", (int)(size < screen->ws_col ? size : screen->ws_col), text);
-                text += size + (text[size] == '\n');
-        }
+        *screen = (struct screen){0};
+        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+                *screen = (struct screen){
+                        .rows = size.ws_row,
+                        .columns = size.ws_col,
+                        .colours = !getenv("NO_COLOR") && terminal && strcmp(terminal, "dumb") != 0,
+                };
+        return last.rows == screen->rows && last.columns == screen->columns;
 }
 
-/* Return: 0, or a negative errno. */
-static int show(const struct arguments *arguments, const struct seen *before,
+/* Return: 0, or a negative errno. @screen: what the last one was shown on. */
+static int show(const struct arguments *arguments, struct screen *screen, const struct seen *before,
                 const struct seen *now)
 {
-        _cleanup_free_ char *text = NULL;
-        struct winsize screen = {0};
-        size_t size = 0;
-        FILE *stream = open_memstream(&text, &size);
+        bool same;
 
-        if (!stream)
-                return -errno;
-        if (arguments->json)
-                status_json(stream, before, now);
-        else
-                status_text(stream, before, now);
-        if (fclose(stream) != 0)
-                return -errno;
-        if (arguments->json || !arguments->watch)
-                (void)fputs(text, stdout);
-        else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen) == 0 && screen.ws_col > 0)
-                put_screen(text, &screen);
-        else
-                (void)printf("%s\n", text);
+        if (arguments->json) {
+                status_json(stdout, before, now);
+        } else if (!arguments->watch) {
+                status_text(stdout, before, now);
+        } else {
+                same = measure(screen);
+                if (screen->columns > 0) {
+                        status_screen(stdout, screen, !same, before, now);
+                } else {
+                        status_text(stdout, before, now);
+                        (void)putchar('\n');
+                }
+        }
         return fflush(stdout) != 0 ? -errno : 0;
 }
 
@@ -149,6 +149,7 @@ static void wait_until(uint64_t usec)
 /* Return: an exit_code. @before: taken over. */
 static int watch(const struct arguments *arguments, struct seen *before, const char *path)
 {
+        struct screen screen = {0};
         struct seen *now = NULL;
         int looked = 0, shown = 0;
 
@@ -157,7 +158,7 @@ static int watch(const struct arguments *arguments, struct seen *before, const c
                 looked = status_look(&now, path);
                 if (looked < 0)
                         break;
-                shown = show(arguments, before, now);
+                shown = show(arguments, &screen, before, now);
                 seen_free(before);
                 before = TAKE_PTR(now);
         } while (shown == 0 && arguments->watch);

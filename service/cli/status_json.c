@@ -101,6 +101,13 @@ static void put_responses(FILE *stream, const uint64_t responses[static 6])
         (void)fputc('}', stream);
 }
 
+static void put_latencies(FILE *stream, const struct status_sample *before,
+                          const struct status_sample *now)
+{
+        put_number(stream, ",\"p50_usec\":", status_latency_usec(before, now, 0.5));
+        put_number(stream, ",\"p99_usec\":", status_latency_usec(before, now, 0.99));
+}
+
 static void put_worker(FILE *stream, const struct seen *before, const struct seen *now,
                        const struct seen_worker *worker)
 {
@@ -112,13 +119,14 @@ static void put_worker(FILE *stream, const struct seen *before, const struct see
         put_number(stream, ",\"generation\":", facts->generation);
         put_string(stream, ",\"state\":", worker_state_name(facts->state));
         put_number(stream, ",\"age_usec\":", seen_age(now, facts->started_usec));
+        put_number(stream, ",\"restarts\":", facts->n_restarts);
         (void)fprintf(stream, ",\"accepting\":%s", worker->accepting ? "true" : "false");
         put_number(stream, ",\"connections\":", worker->connections);
         put_number(stream, ",\"busy_threads\":", worker->busy);
         put_number(stream, ",\"queued\":", worker->queued);
         put_number(stream, ",\"requests\":", worker->sample.requests);
         put_number(stream, ",\"requests_per_second\":", status_rate(&earlier, &worker->sample));
-        put_number(stream, ",\"p99_usec\":", status_p99_usec(&earlier, &worker->sample));
+        put_latencies(stream, &earlier, &worker->sample);
         put_responses(stream, worker->responses);
         put_log(stream, &worker->log);
         (void)fputs(",\"requests_in_flight\":[", stream);
@@ -138,6 +146,15 @@ static void put_backlog(FILE *stream, uint64_t backlog)
                 put_number(stream, ",\"backlog\":", backlog);
 }
 
+/* A number that the load does not change has none. */
+static void put_range(FILE *stream, const char *name, const struct status_sample *sample)
+{
+        if (sample->most > 0)
+                (void)fprintf(stream, "%s[%u,%u]", name, sample->least, sample->most);
+        else
+                (void)fprintf(stream, "%snull", name);
+}
+
 static void put_master(FILE *stream, const struct seen *now)
 {
         put_number(stream, ",\"master\":{\"pid\":", (uint32_t)now->master.pid);
@@ -154,11 +171,16 @@ void status_json(FILE *stream, const struct seen *before, const struct seen *now
         seen_sum(&total, before, now);
         put_number(stream, "{\"workers_ready\":", total.now.workers);
         put_number(stream, ",\"workers_busy\":", total.now.busy);
+        put_number(stream, ",\"workers_wanted\":", total.now.wanted);
+        put_range(stream, ",\"workers_range\":", &total.now);
         put_number(stream, ",\"requests_per_second\":", status_rate(&total.before, &total.now));
-        put_number(stream, ",\"p99_usec\":", status_p99_usec(&total.before, &total.now));
+        put_latencies(stream, &total.before, &total.now);
         put_number(stream, ",\"in_flight\":", total.in_flight);
+        put_number(stream, ",\"queued\":", total.queued);
         put_backlog(stream, now->master.backlog);
         put_number(stream, ",\"log_lost\":", total.now.log_lost);
+        put_number(stream, ",\"generation\":", now->master.generation);
+        put_number(stream, ",\"restarts\":", now->master.n_restarts);
         put_number(stream, ",\"left_out\":", now->n_unseen);
         put_master(stream, now);
         (void)fputs(",\"workers\":[", stream);

@@ -338,12 +338,16 @@ void seen_sum(struct seen_total *ret, const struct seen *earlier, const struct s
                 .before.taken_usec = earlier->taken_usec,
                 .now.taken_usec = now->taken_usec,
                 .now.log_lost = now->log.lost,
+                .now.wanted = now->master.n_wanted,
+                .now.least = now->master.n_least,
+                .now.most = now->master.n_most,
         };
         for (size_t i = 0; i < now->n_workers; i++) {
                 const struct seen_worker *worker = &now->workers[i];
                 struct status_sample before = seen_before(earlier, worker);
 
                 ret->in_flight += worker->n_flights;
+                ret->queued += worker->queued;
                 if (worker->facts.state != WORKER_READY)
                         continue;
                 add(&ret->before, &before);

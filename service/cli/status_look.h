@@ -68,6 +68,7 @@ struct seen_total {
         struct status_sample before; /* of the same processes */
         struct status_sample now;
         uint64_t in_flight; /* over all processes */
+        uint64_t queued;    /* likewise: requests that wait for a thread */
 };
 
 void seen_sum(struct seen_total *ret, const struct seen *earlier, const struct seen *now);

@@ -55,7 +55,7 @@ static void put_escaped(FILE *stream, const char *text)
         }
 }
 
-static void put_request(FILE *stream, const struct seen *now, const struct flight *flight)
+void status_text_request(FILE *stream, const struct seen *now, const struct flight *flight)
 {
         char text[SHORT_MAX];
         uint32_t status = atomic_load(&flight->status);
@@ -77,43 +77,74 @@ static void put_request(FILE *stream, const struct seen *now, const struct fligh
         (void)fputc('\n', stream);
 }
 
-static void put_worker(FILE *stream, const struct seen *before, const struct seen *now,
-                       const struct seen_worker *worker)
+static const char *latency(const struct status_sample *before, const struct status_sample *now,
+                           double share, char text[static SHORT_MAX])
+{
+        uint64_t usec = status_latency_usec(before, now, share);
+
+        return usec > 0 ? short_duration(usec, text) : "-";
+}
+
+/* The columns of a line fit 80 as long as no number is out of the ordinary. */
+void status_text_header(FILE *stream)
+{
+        (void)fprintf(stream, "%3s %7s %3s %-8s %6s %3s %5s %4s %4s %6s %5s %6s %4s %4s\n", "NO",
+                      "PID", "GEN", "STATE", "AGE", "RE", "CONN", "BUSY", "WAIT", "REQ/S", "P50",
+                      "P99", "LOG", "LOST");
+}
+
+void status_text_worker(FILE *stream, const struct seen *before, const struct seen *now,
+                        const struct seen_worker *worker)
 {
         struct status_sample earlier = seen_before(before, worker);
-        uint64_t p99 = status_p99_usec(&earlier, &worker->sample);
         uint64_t fill = worker->log.used * 100 / (worker->log.capacity ? worker->log.capacity : 1);
-        char old[SHORT_MAX], latency[SHORT_MAX] = "-";
+        char old[SHORT_MAX], p50[SHORT_MAX], p99[SHORT_MAX];
 
-        if (p99 > 0)
-                (void)short_duration(p99, latency);
         (void)fprintf(stream,
-                      "%6u %7d %4u %-8s %6s %6u %5u %6u %8" PRIu64 " %6s %3" PRIu64 "%% %6" PRIu64
-                      "\n",
+                      "%3u %7d %3u %-8s %6s %3u %5u %4u %4u %6" PRIu64 " %5s %6s %3" PRIu64
+                      "%% %4" PRIu64 "\n",
                       worker->facts.worker_id, worker->facts.pid, worker->facts.generation,
                       worker_state_name(worker->facts.state),
                       short_duration(seen_age(now, worker->facts.started_usec), old),
-                      worker->connections, worker->busy, worker->queued,
-                      status_rate(&earlier, &worker->sample), latency, fill, worker->log.lost);
+                      worker->facts.n_restarts, worker->connections, worker->busy, worker->queued,
+                      status_rate(&earlier, &worker->sample),
+                      latency(&earlier, &worker->sample, 0.5, p50),
+                      latency(&earlier, &worker->sample, 0.99, p99), fill, worker->log.lost);
+}
+
+static void put_requests(FILE *stream, const struct seen *now, const struct seen_worker *worker)
+{
         for (size_t i = 0; i < worker->n_flights && i < STATUS_REQUESTS_MAX; i++)
-                put_request(stream, now, &worker->flights[i]);
+                status_text_request(stream, now, &worker->flights[i]);
         if (worker->n_flights > STATUS_REQUESTS_MAX)
                 (void)fprintf(stream, "  %13s  %zu more\n", "...",
                               worker->n_flights - STATUS_REQUESTS_MAX);
 }
 
-static void put_summary(FILE *stream, const struct seen *before, const struct seen *now)
+static void put_master(FILE *stream, const struct window_message *master, const struct seen *now)
+{
+        char old[SHORT_MAX];
+
+        (void)fprintf(stream, "master %d, %s old", master->pid,
+                      short_duration(seen_age(now, master->started_usec), old));
+        if (master->generation > 0)
+                (void)fprintf(stream, "; generation %u, %u restart%s", master->generation,
+                              master->n_restarts, master->n_restarts == 1 ? "" : "s");
+        if (master->n_recoveries > 0)
+                (void)fprintf(stream, "; %u black box%s for the journal", master->n_recoveries,
+                              master->n_recoveries == 1 ? " waits" : "es wait");
+        (void)fputc('\n', stream);
+}
+
+void status_text_summary(FILE *stream, const struct seen *before, const struct seen *now)
 {
         struct seen_total total;
         char text[256];
 
         seen_sum(&total, before, now);
         status_format(text, sizeof(text), &total.before, &total.now, now->master.backlog);
-        (void)fprintf(stream, "%s; %" PRIu64 " in flight", text, total.in_flight);
-        if (now->master.n_recoveries > 0)
-                (void)fprintf(stream, "; %u black box%s for the journal", now->master.n_recoveries,
-                              now->master.n_recoveries == 1 ? " waits" : "es wait");
-        (void)fputc('\n', stream);
+        (void)fprintf(stream, "%s; %" PRIu64 " in flight\n", text, total.in_flight);
+        put_master(stream, &now->master, now);
         if (now->n_unseen > 0)
                 (void)fprintf(stream, "%" PRIu64 " more than can be looked at once are left out\n",
                               now->n_unseen);
@@ -121,10 +152,10 @@ static void put_summary(FILE *stream, const struct seen *before, const struct se
 
 void status_text(FILE *stream, const struct seen *before, const struct seen *now)
 {
-        put_summary(stream, before, now);
-        (void)fprintf(stream, "%6s %7s %4s %-8s %6s %6s %5s %6s %8s %6s %4s %6s\n", "WORKER", "PID",
-                      "GEN", "STATE", "AGE", "CONN", "BUSY", "QUEUED", "REQ/S", "P99", "LOG",
-                      "LOST");
-        for (size_t i = 0; i < now->n_workers; i++)
-                put_worker(stream, before, now, &now->workers[i]);
+        status_text_summary(stream, before, now);
+        status_text_header(stream);
+        for (size_t i = 0; i < now->n_workers; i++) {
+                status_text_worker(stream, before, now, &now->workers[i]);
+                put_requests(stream, now, &now->workers[i]);
+        }
 }

@@ -43,9 +43,31 @@ enum {
         TLS_CLIENTS_REQUIRED,
 };
 
+/* Worker processes: [server] workers. A range has its upper end in the upper half. */
+#define WORKERS_MAX         256
+#define WORKERS_RANGE_SHIFT 16
+
+/** workers_range() - MIN-MAX as one value; MIN is less than MAX. */
+static inline uint32_t workers_range(uint32_t min, uint32_t max)
+{
+        return min | max << WORKERS_RANGE_SHIFT;
+}
+
+/** workers_min() - the number, or the lower end; workers_max() - the upper end; 0: it is no range.
+ */
+static inline uint32_t workers_min(uint32_t workers)
+{
+        return workers & ((UINT32_C(1) << WORKERS_RANGE_SHIFT) - 1);
+}
+
+static inline uint32_t workers_max(uint32_t workers)
+{
+        return workers >> WORKERS_RANGE_SHIFT;
+}
+
 /* The C type behind each type that config.def uses. */
 typedef uint32_t setting_count;    /* a whole number */
-typedef uint32_t setting_workers;  /* a whole number, or auto: 0 */
+typedef uint32_t setting_workers;  /* auto: 0, a whole number, or what workers_range() gives */
 typedef uint64_t setting_size;     /* bytes */
 typedef uint64_t setting_duration; /* microseconds */
 typedef uint64_t setting_seconds;  /* microseconds too, a multiple of USEC_PER_SEC */

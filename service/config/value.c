@@ -62,8 +62,33 @@ static char *format_number(uint64_t value, char text[static VALUE_TEXT_MAX])
         return text;
 }
 
+/* Return: as value_type.parse; both ends are within the limits of a single number. */
+static int parse_range(const char *text, size_t length, uint64_t *ret)
+{
+        char least[NUMBER_TEXT_MAX];
+        uint64_t min = 0, max = 0;
+        int r;
+
+        if (length >= sizeof(least))
+                return -EINVAL;
+        memcpy(least, text, length);
+        least[length] = '\0';
+        r = parse_number(least, &min);
+        if (r == 0)
+                r = parse_number(text + length + 1, &max);
+        if (r < 0)
+                return r;
+        if (min == 0 || max > WORKERS_MAX)
+                return -ERANGE;
+        if (min > max)
+                return -EINVAL;
+        *ret = min < max ? workers_range((uint32_t)min, (uint32_t)max) : min;
+        return 1;
+}
+
 static int parse_workers(const char *text, uint64_t *ret)
 {
+        size_t least = strcspn(text, "-");
         uint64_t value;
         int r;
 
@@ -71,6 +96,8 @@ static int parse_workers(const char *text, uint64_t *ret)
                 *ret = 0;
                 return 1;
         }
+        if (least > 0 && text[least] == '-')
+                return parse_range(text, least, ret);
         r = parse_number(text, &value);
         if (r == 0)
                 *ret = value;
@@ -79,7 +106,14 @@ static int parse_workers(const char *text, uint64_t *ret)
 
 static char *format_workers(uint64_t value, char text[static VALUE_TEXT_MAX])
 {
-        return value == 0 ? memcpy(text, "auto", sizeof("auto")) : format_number(value, text);
+        const uint32_t workers = (uint32_t)value;
+
+        if (workers_max(workers) == 0)
+                return value == 0 ? memcpy(text, "auto", sizeof("auto"))
+                                  : format_number(value, text);
+        (void)snprintf(text, VALUE_TEXT_MAX, "%" PRIu32 "-%" PRIu32, workers_min(workers),
+                       workers_max(workers));
+        return text;
 }
 
 static int parse_with_unit(const char *text, uint64_t *ret)

@@ -343,7 +343,7 @@ int child_spawn(struct child *child)
         const struct box_layout layout = worker_box_layout(child->config);
         int r;
 
-        child->leaving = child->discarded = child->cut = false;
+        child->leaving = child->retired = child->discarded = child->cut = false;
         child->ready_usec = child->worn_usec = 0;
         child->worn = WEAR_NONE;
         child->said[0] = '\0';

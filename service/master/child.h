@@ -63,12 +63,14 @@ struct child {
         const struct tls *tls; /* may be NULL */
         struct board *board;
         unsigned slot;      /* of the board */
-        unsigned n_workers; /* that its generation shall have */
+        unsigned n_workers; /* that its generation may have */
+        unsigned n_earlier; /* that had its number before */
         enum worker_state state;
         struct record_subject subject;
         struct stored_box stored; /* its black box */
         int printed[2];           /* read ends of its standard output and error */
         bool leaving;             /* it was told to end, or said that it was */
+        bool retired;             /* fewer are wanted: it has no successor */
         bool discarded;           /* the master killed it before it served anybody */
         bool cut; /* the master killed it because its requests took too long to finish */
         enum wear_reason worn; /* why it asked for a successor */

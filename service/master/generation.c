@@ -102,6 +102,19 @@ static bool has_worker(const struct generation *generation, unsigned id)
         return false;
 }
 
+/* Its successor is there: the two count as one. */
+static bool superseded(const struct generation *generation, const struct child *child)
+{
+        for (size_t i = 0; child->worn_usec > 0 && i < generation->n_children; i++) {
+                const struct child *other = &generation->children[i];
+
+                if (other != child && other->subject.worker_id == child->subject.worker_id &&
+                    child_lives(other))
+                        return true;
+        }
+        return false;
+}
+
 static struct child *vacant(struct generation *generation)
 {
         for (size_t i = 0; i < generation->n_children; i++)
@@ -118,10 +131,16 @@ static bool start_worker(struct generation *generation, unsigned id)
 
         if (!child)
                 return true;
+        child->n_workers = generation->scale.bounds.follows_load ? generation->scale.bounds.max
+                                                                 : generation->scale.wanted;
+        child->n_earlier = generation->started[id - 1];
         child->subject = (struct record_subject){.worker_id = id, .generation = generation->number};
         r = child_spawn(child);
-        if (r == 0)
+        if (r == 0) {
+                generation->n_restarts += generation->started[id - 1] > 0;
+                generation->started[id - 1]++;
                 return true;
+        }
         (void)snprintf(child->said, sizeof(child->said), "it cannot be forked: %s", strerror(-r));
         judge(generation, child, false);
         return false;
@@ -129,10 +148,55 @@ static bool start_worker(struct generation *generation, unsigned id)
 
 void generation_fill(struct generation *generation)
 {
+        const struct scale *scale = &generation->scale;
         bool go_on = generation->phase != GENERATION_DRAINING && !generation->retry;
 
-        for (unsigned id = 1; go_on && id <= generation->n_workers; id++)
-                go_on = has_worker(generation, id) || start_worker(generation, id);
+        for (unsigned id = 1; go_on && id <= scale->bounds.max; id++)
+                go_on = generation_living(generation) < scale->wanted &&
+                        (has_worker(generation, id) || start_worker(generation, id));
+}
+
+/* One that serves nobody yet, else the one with the highest number. */
+static struct child *dispensable(struct generation *generation)
+{
+        struct child *best = NULL;
+
+        for (size_t i = 0; i < generation->n_children; i++) {
+                struct child *child = &generation->children[i];
+
+                if (!child_lives(child))
+                        continue;
+                if (!best || child->state < best->state ||
+                    (child->state == best->state &&
+                     child->subject.worker_id > best->subject.worker_id))
+                        best = child;
+        }
+        return best;
+}
+
+/* Its number is a new one's when more are wanted again. */
+static void retire(struct generation *generation, struct child *child)
+{
+        child->retired = true;
+        generation->started[child->subject.worker_id - 1] = 0;
+        if (child->state == WORKER_READY)
+                report(child->host->log, EVENT_WORKER_RETIRED, &child->subject,
+                       "Worker %u (pid %d) is not needed any more: it finishes its requests",
+                       child->subject.worker_id, child->subject.worker_pid);
+        child_event(child, WORKER_STOP);
+}
+
+void generation_resize(struct generation *generation)
+{
+        while (generation_living(generation) > generation->scale.wanted)
+                retire(generation, dispensable(generation));
+        generation_fill(generation);
+}
+
+void generation_succeed(struct generation *generation, const struct generation *older)
+{
+        if (generation->scale.bounds.follows_load)
+                scale_init(&generation->scale, &generation->scale.bounds, older->scale.wanted);
 }
 
 /* -- recycling -- */
@@ -155,7 +219,7 @@ static void recycle(struct generation *generation)
                         .worn_usec = child->worn_usec,
                 };
         }
-        chosen = recycle_choose(candidates, generation->n_children, generation->n_workers);
+        chosen = recycle_choose(candidates, generation->n_children, generation->scale.wanted);
         if (chosen >= 0)
                 (void)start_worker(generation, generation->children[chosen].subject.worker_id);
 }
@@ -171,7 +235,7 @@ static bool has_fresh_worker(const struct generation *generation, unsigned id)
 }
 
 /* The worn ones whose successors serve may go. */
-static void retire(struct generation *generation)
+static void relieve_worn(struct generation *generation)
 {
         for (size_t i = 0; i < generation->n_children; i++) {
                 struct child *child = &generation->children[i];
@@ -205,9 +269,9 @@ static void on_child_ready(void *data)
         struct generation *generation = data;
 
         if (generation->phase == GENERATION_SERVING)
-                retire(generation);
+                relieve_worn(generation);
         if (generation->phase != GENERATION_STARTING ||
-            generation_serving(generation) < generation->n_workers)
+            generation_serving(generation) < generation->scale.wanted)
                 return;
         generation->failures = 0;
         generation->phase = GENERATION_SERVING;
@@ -224,10 +288,14 @@ static void on_child_leaves(void *data)
         generation_fill(data);
 }
 
+/* One that was retired is no loss; its end may have made room. */
 static void on_child_ended(void *data, const struct child *child)
 {
-        judge(data, child,
-              child->end.si_code == CLD_EXITED && child->end.si_status == EXIT_CODE_CONFIG);
+        if (child->retired)
+                generation_fill(data);
+        else
+                judge(data, child,
+                      child->end.si_code == CLD_EXITED && child->end.si_status == EXIT_CODE_CONFIG);
         recycle(data);
 }
 
@@ -244,23 +312,26 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
                    const struct setup *setup)
 {
         const struct config *config = setup->config;
-        unsigned n_workers = config->server_workers ? config->server_workers : cpus_usable();
-        size_t n_children = 2 * (size_t)n_workers;
+        const struct scale_bounds bounds =
+                scale_bounds(config->server_workers, config->server_shrink_after, cpus_usable());
+        size_t n_children = 2 * (size_t)bounds.max;
         struct generation *generation;
         int r;
 
         generation = calloc(1, sizeof(*generation) + n_children * sizeof(generation->children[0]));
         if (!generation)
                 return -ENOMEM;
-        r = board_new(&generation->board, (unsigned)n_children);
+        generation->started = calloc(bounds.max, sizeof(generation->started[0]));
+        r = generation->started ? board_new(&generation->board, (unsigned)n_children) : -ENOMEM;
         if (r < 0) {
+                free(generation->started);
                 free(generation);
                 return r;
         }
         generation->owner = owner;
         generation->number = number;
         generation->setup = *setup;
-        generation->n_workers = n_workers;
+        scale_init(&generation->scale, &bounds, bounds.first);
         generation->n_children = n_children;
         for (unsigned i = 0; i < n_children; i++)
                 generation->children[i] = (struct child){
@@ -271,7 +342,6 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
                         .tls = setup->tls,
                         .board = generation->board,
                         .slot = i,
-                        .n_workers = n_workers,
                 };
         *ret = generation;
         return 0;
@@ -288,6 +358,7 @@ void generation_free(struct generation *generation)
         }
         board_free(generation->board);
         setup_free(&generation->setup);
+        free(generation->started);
         free(generation);
 }
 
@@ -311,6 +382,16 @@ struct child *generations_find(struct generation *first, pid_t pid)
                         return child;
         }
         return NULL;
+}
+
+unsigned generation_living(const struct generation *generation)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < generation->n_children; i++)
+                n += child_lives(&generation->children[i]) &&
+                     !superseded(generation, &generation->children[i]);
+        return n;
 }
 
 unsigned generation_serving(const struct generation *generation)

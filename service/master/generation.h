@@ -8,8 +8,9 @@
 #pragma once
 
 #include "board/board.h"
-#include "master/setup.h"
 #include "master/child.h"
+#include "master/scale.h"
+#include "master/setup.h"
 #include "master/supervise.h"
 
 struct generation;
@@ -33,9 +34,11 @@ struct generation {
         bool older_serves;
         struct setup setup;
         struct board *board;
-        unsigned n_workers;
-        unsigned failures; /* failed tries in a row */
+        struct scale scale;  /* how many workers are wanted */
+        unsigned n_restarts; /* workers that took the place of one that ended or had to */
+        unsigned failures;   /* failed tries in a row */
         sd_event_source *retry;
+        unsigned *started; /* of each number, how many times; up to bounds.max of them */
         size_t n_children; /* room for the successors of those that are aborted and not dead yet */
         struct child children[];
 };
@@ -50,6 +53,14 @@ struct generation {
  */
 int generation_new(struct generation **ret, const struct generation_owner *owner, unsigned number,
                    const struct setup *setup);
+
+/** generation_succeed() - begin with as many workers as an older one has, where the load decides.
+ */
+void generation_succeed(struct generation *generation, const struct generation *older);
+
+/** generation_resize() - scale.wanted has changed: start those that are missing, drain those that
+ * are too many. */
+void generation_resize(struct generation *generation);
 
 /** generation_free() - free one; processes that it still has are not watched any more. Accepts
  * NULL. */
@@ -71,9 +82,10 @@ struct child *generation_find(struct generation *generation, pid_t pid);
 /** generations_find() - the same in a list of them. */
 struct child *generations_find(struct generation *first, pid_t pid);
 
-/** generation_serving() - workers that are READY; generation_processes() - processes of any state.
- */
+/** generation_serving() - workers that are READY; generation_living() - those that start, too;
+ * generation_processes() - processes of any state. */
 unsigned generation_serving(const struct generation *generation);
+unsigned generation_living(const struct generation *generation);
 unsigned generation_processes(const struct generation *generation);
 
 /** generation_in_time() - whether some worker of it starts or drains within its time limit, or will

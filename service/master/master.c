@@ -17,6 +17,7 @@
 #include "master/notify.h"
 #include "master/recorder.h"
 #include "master/report.h"
+#include "master/scaling.h"
 #include "master/spawn.h"
 #include "master/status.h"
 #include "master/systemd.h"
@@ -53,6 +54,7 @@ struct master {
         struct status_sample sample;
         struct recorder recorder;
         struct window window;
+        struct scaling scaling;
 };
 
 static sd_event *loop_of(const struct master *master)
@@ -96,6 +98,8 @@ static int begin_generation(struct master *master, struct setup *setup)
         }
         master->last_number++;
         generation->older_serves = master->serving != NULL;
+        if (master->serving)
+                generation_succeed(generation, master->serving);
         generation->next = master->generations;
         master->generations = generation;
         master->coming = generation;
@@ -129,10 +133,11 @@ static void update_status(struct master *master)
 {
         const struct generation *serving = master->serving;
         struct status_sample now = {.taken_usec = now_usec()};
-        char text[128], status[MANAGER_STATUS_MAX];
+        char text[192], status[MANAGER_STATUS_MAX];
 
         if (!serving || master->stopping || master->coming)
                 return;
+        status_wanted(&now, &serving->scale);
         now.log_lost =
                 log_counters(log_of(master)).lost + recoveries_lost(&master->recorder.recoveries);
         for (size_t i = 0; i < serving->n_children; i++)
@@ -163,7 +168,7 @@ static void announce(const struct master *master)
 static void first_ready(struct master *master, const struct generation *generation)
 {
         report(log_of(master), EVENT_MASTER_READY, NULL, "Ready: %u workers serve",
-               generation->n_workers);
+               generation->scale.wanted);
         announce(master);
 }
 
@@ -418,6 +423,8 @@ static int add_sources(struct master *master)
         if (r >= 0 && watchdog > 0)
                 r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, watchdog / 2,
                                                beat_accuracy(watchdog), on_beat, master);
+        if (r >= 0)
+                r = scaling_begin(&master->scaling, event, &master->serving, log_of(master));
         return r < 0 ? r : sd_event_add_post(event, NULL, after_turn, master);
 }
 

@@ -64,6 +64,20 @@ void report_problems(struct log *log, const struct problems *problems)
         (void)log_commit(log, &record);
 }
 
+void report_scaled(struct log *log, int by, unsigned wanted, const char *why)
+{
+        struct record record;
+
+        record_event(&record, EVENT_SCALED, &nobody);
+        record_number(&record, "WORKERS", wanted);
+        record_format(&record, "MESSAGE", "%s %u worker%s: %s",
+                      by == 0  ? "The limit is reached, still"
+                      : by > 0 ? "Up to"
+                               : "Down to",
+                      wanted, wanted == 1 ? "" : "s", why);
+        (void)log_commit(log, &record);
+}
+
 void report_listening(struct log *log, const char *address)
 {
         struct record record;

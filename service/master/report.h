@@ -14,6 +14,10 @@ void report(struct log *log, enum event event, const struct record_subject *subj
 /** report_problems() - config-refused with all problems. */
 void report_problems(struct log *log, const struct problems *problems);
 
+/** report_scaled() - the number of workers has changed by @by and is now @wanted; 0: it stays
+ * though somebody asked for another one. */
+void report_scaled(struct log *log, int by, unsigned wanted, const char *why);
+
 /** report_listening() - one address. */
 void report_listening(struct log *log, const char *address);
 

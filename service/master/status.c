@@ -27,6 +27,13 @@ void status_add(struct status_sample *sample, const struct board_slot *slot)
                 sample->latency[i] += read_counter(&slot->latency[i]);
 }
 
+void status_wanted(struct status_sample *sample, const struct scale *scale)
+{
+        sample->wanted = scale->wanted;
+        sample->least = scale->bounds.follows_load ? scale->bounds.min : 0;
+        sample->most = scale->bounds.follows_load ? scale->bounds.max : 0;
+}
+
 static uint64_t increase(uint64_t before, uint64_t now)
 {
         return now >= before ? now - before : now;
@@ -55,13 +62,14 @@ uint64_t status_rate(const struct status_sample *before, const struct status_sam
         return usec == 0 ? 0 : (requests * USEC_PER_SEC + usec / 2) / usec;
 }
 
-uint64_t status_p99_usec(const struct status_sample *before, const struct status_sample *now)
+uint64_t status_latency_usec(const struct status_sample *before, const struct status_sample *now,
+                             double share)
 {
         uint64_t buckets[BOARD_LATENCY_BUCKETS];
 
         for (size_t i = 0; i < BOARD_LATENCY_BUCKETS; i++)
                 buckets[i] = increase(before->latency[i], now->latency[i]);
-        return board_percentile(buckets, 0.99);
+        return board_percentile(buckets, share);
 }
 
 /* Nothing was answered in between: there is no latency to tell. */
@@ -85,16 +93,30 @@ static void format_backlog(char *text, size_t size, uint64_t backlog)
                 (void)snprintf(text, size, ", backlog %s", grouped(backlog, waiting));
 }
 
+/* "3 of 4 workers of 2-8" */
+static void format_workers(char *text, size_t size, const struct status_sample *now)
+{
+        bool missing = now->wanted > now->workers;
+        char wanted[32] = "", range[32] = "";
+
+        if (missing)
+                (void)snprintf(wanted, sizeof(wanted), " of %u", now->wanted);
+        if (now->most > 0)
+                (void)snprintf(range, sizeof(range), " of %u-%u", now->least, now->most);
+        (void)snprintf(text, size, "%u%s worker%s%s (%u busy)", now->workers, wanted,
+                       (missing ? now->wanted : now->workers) == 1 ? "" : "s", range, now->busy);
+}
+
 void status_format(char *text, size_t size, const struct status_sample *before,
                    const struct status_sample *now, uint64_t backlog)
 {
-        char requests[GROUPED_MAX], lost[GROUPED_MAX], latency[64], waiting[64];
+        char requests[GROUPED_MAX], lost[GROUPED_MAX], workers[128], latency[64], waiting[64];
         bool whole = now->log_lost == 0;
 
-        format_latency(latency, sizeof(latency), status_p99_usec(before, now));
+        format_workers(workers, sizeof(workers), now);
+        format_latency(latency, sizeof(latency), status_latency_usec(before, now, 0.99));
         format_backlog(waiting, sizeof(waiting), backlog);
-        (void)snprintf(text, size, "%u worker%s (%u busy), %s req/s%s%s, log%s %s%s", now->workers,
-                       now->workers == 1 ? "" : "s", now->busy,
+        (void)snprintf(text, size, "%s, %s req/s%s%s, log%s %s%s", workers,
                        grouped(status_rate(before, now), requests), latency, waiting,
                        whole ? "" : ":", whole ? "ok" : grouped(now->log_lost, lost),
                        whole ? "" : " lost");

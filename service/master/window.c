@@ -21,6 +21,7 @@
 #include "master/generation.h"
 #include "master/listen.h"
 #include "master/recover.h"
+#include "master/status.h"
 
 #define WAITING_MAX 16
 
@@ -67,6 +68,23 @@ static int show(int viewer, struct window_message *message, int fd)
         return sendmsg(viewer, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+static void describe_serving(struct window_message *message, const struct window_scene *scene)
+{
+        const struct generation *generation = *scene->generations;
+        struct status_sample sample = {0};
+
+        while (generation && generation->phase != GENERATION_SERVING)
+                generation = generation->next;
+        if (generation) {
+                status_wanted(&sample, &generation->scale);
+                message->generation = generation->number;
+                message->n_restarts = generation->n_restarts;
+        }
+        message->n_wanted = sample.wanted;
+        message->n_least = sample.least;
+        message->n_most = sample.most;
+}
+
 static int show_master(int viewer, const struct window_scene *scene)
 {
         const struct box_identity *identity = &scene->box->header->identity;
@@ -78,6 +96,7 @@ static int show_master(int viewer, const struct window_scene *scene)
                 .started_usec = atomic_load(&identity->started_usec),
         };
 
+        describe_serving(&message, scene);
         for (const struct generation *generation = *scene->generations; generation;
              generation = generation->next)
                 message.n_following += 1 + generation_processes(generation);
@@ -93,6 +112,7 @@ static int show_worker(int viewer, const struct child *child)
                 .worker_id = child->subject.worker_id,
                 .state = child->state,
                 .slot = child->slot,
+                .n_restarts = child->n_earlier,
                 .started_usec = child->spawned_usec,
         };
 

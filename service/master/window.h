@@ -19,7 +19,7 @@ struct listeners;
 struct recoveries;
 
 #define WINDOW_SOCKET  "status"
-#define WINDOW_VERSION 1
+#define WINDOW_VERSION 2
 
 /* So many that have not read all yet: what they do not read are descriptors in flight, which the
  * kernel counts and limits for all that we pass, to systemd as well. */
@@ -37,13 +37,19 @@ struct window_message {
         uint32_t version;
         uint32_t kind;
         int32_t pid;         /* of the master or the worker */
-        uint32_t generation; /* of the board or the worker */
+        uint32_t generation; /* of the board or the worker; of the master: the one that serves */
         /* of a worker */
         uint32_t worker_id;
         uint32_t state; /* enum worker_state */
         uint32_t slot;  /* of the board before it */
+        /* Of a worker: those that had its number before; of the master: all that took the place of
+         * another one in the generation that serves. */
+        uint32_t n_restarts;
         /* of the master */
         uint32_t n_recoveries; /* black boxes of the dead that wait for the journal */
+        uint32_t n_wanted;     /* workers of the generation that serves; 0: none does */
+        uint32_t n_least;      /* of them, where the load decides; 0: it does not */
+        uint32_t n_most;
         uint64_t n_following;  /* messages, unless the socket has no room for all of them */
         uint64_t backlog;      /* as listen_backlog() says */
         uint64_t started_usec; /* CLOCK_MONOTONIC; of both */

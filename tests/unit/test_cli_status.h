@@ -29,7 +29,12 @@ static void looks_init(struct looks *looks)
                         {
                                 .taken_usec = NOW,
                                 .n_workers = 1,
-                                .master = {.pid = 41, .backlog = 3, .started_usec = 7},
+                                .master = {.pid = 41,
+                                           .generation = 3,
+                                           .n_restarts = 1,
+                                           .n_wanted = 1,
+                                           .backlog = 3,
+                                           .started_usec = 7},
                                 .log = {.shipped = 9, .capacity = 4096},
                         },
                 .worker_before =
@@ -43,6 +48,7 @@ static void looks_init(struct looks *looks)
                                           .worker_id = 1,
                                           .generation = 3,
                                           .state = WORKER_READY,
+                                          .n_restarts = 2,
                                           .started_usec = 5 * USEC_PER_SEC},
                                 .accepting = true,
                                 .connections = 12,
@@ -81,9 +87,9 @@ static struct flight *looks_add(struct looks *looks, const char *target, uint64_
 }
 
 /* What a function writes of them; to be freed. */
-static char *looks_written(const struct looks *looks,
-                           void (*write)(FILE *stream, const struct seen *before,
-                                         const struct seen *now))
+static inline char *looks_written(const struct looks *looks,
+                                  void (*write)(FILE *stream, const struct seen *before,
+                                                const struct seen *now))
 {
         char *text = NULL;
         size_t size = 0;

@@ -31,8 +31,9 @@ static void check_string(const char *bytes, const char *want)
 
 #define WORKER                                                                                     \
         "{\"worker_id\":1,\"pid\":42,\"generation\":3,\"state\":\"ready\",\"age_usec\":95000000,"  \
+        "\"restarts\":2,"                                                                          \
         "\"accepting\":true,\"connections\":12,\"busy_threads\":2,\"queued\":4,"                   \
-        "\"requests\":1234,\"requests_per_second\":234,\"p99_usec\":6,"                            \
+        "\"requests\":1234,\"requests_per_second\":234,\"p50_usec\":6,\"p99_usec\":6,"             \
         "\"responses\":{\"other\":0,\"1xx\":0,\"2xx\":1200,\"3xx\":20,\"4xx\":13,\"5xx\":1},"      \
         "\"log\":{\"shipped\":1230,\"lost\":0,\"used_bytes\":1024,\"capacity_bytes\":4096},"       \
         "\"requests_in_flight\":["
@@ -55,9 +56,12 @@ static void test_object_has_all_names(void)
         (void)looks_add(&looks, "/a", 2000);
         (void)looks_add(&looks, "/a", 2000);
         check(&looks,
-              "{\"workers_ready\":1,\"workers_busy\":1,\"requests_per_second\":234,"
-              "\"p99_usec\":6,\"in_flight\":2,\"backlog\":3,\"log_lost\":0,"
-              "\"left_out\":0," MASTER ",\"workers\":[" WORKER REQUEST "," REQUEST "]}]}\n");
+              "{\"workers_ready\":1,\"workers_busy\":1,\"workers_wanted\":1,\"workers_range\":null,"
+              "\"requests_per_second\":234,"
+              "\"p50_usec\":6,\"p99_usec\":6,\"in_flight\":2,\"queued\":4,\"backlog\":3,\"log_"
+              "lost\":0,"
+              "\"generation\":3,\"restarts\":1,\"left_out\":0," MASTER
+              ",\"workers\":[" WORKER REQUEST "," REQUEST "]}]}\n");
 }
 
 static void test_object_without_workers(void)
@@ -67,9 +71,12 @@ static void test_object_without_workers(void)
         looks_init(&looks);
         looks.now.n_workers = 0;
         looks.now.master.backlog = UINT64_MAX;
-        check(&looks, "{\"workers_ready\":0,\"workers_busy\":0,\"requests_per_second\":0,"
-                      "\"p99_usec\":0,\"in_flight\":0,\"backlog\":null,\"log_lost\":0,"
-                      "\"left_out\":0," MASTER ",\"workers\":[]}\n");
+        check(&looks,
+              "{\"workers_ready\":0,\"workers_busy\":0,\"workers_wanted\":1,\"workers_"
+              "range\":null,\"requests_per_second\":0,"
+              "\"p50_usec\":0,\"p99_usec\":0,\"in_flight\":0,\"queued\":0,\"backlog\":null,\"log_"
+              "lost\":0,"
+              "\"generation\":3,\"restarts\":1,\"left_out\":0," MASTER ",\"workers\":[]}\n");
 }
 
 static void test_string_of_utf8_stays_as_it_is(void)

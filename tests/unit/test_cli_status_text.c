@@ -33,10 +33,9 @@ static void test_summary_table_and_requests(void)
         atomic_store(&looks_add(&looks, "/x", 812)->status, 200);
         check(&looks,
               "1 worker (1 busy), 234 req/s, p99 6 us, backlog 3, log ok; 2 in flight\n"
-              "WORKER     PID  GEN STATE       AGE   CONN  BUSY QUEUED    REQ/S    P99  LOG   "
-              "LOST\n"
-              "     1      42    3 ready     95.0s     12     2      4      234    6us  25%      "
-              "0\n"
+              "master 41, 99.9s old; generation 3, 1 restart\n"
+              " NO     PID GEN STATE       AGE  RE  CONN BUSY WAIT  REQ/S   P50    P99  LOG LOST\n"
+              "  1      42   3 ready     95.0s   2    12    2    4    234   6us    6us  25%    0\n"
               "           2.1s  running GET /slow?a=b from 192.0.2.1 0123456789abcdef\n"
               "          812us  running 200 GET /x from 192.0.2.1 0123456789abcdef\n");
 }
@@ -49,7 +48,10 @@ static void test_losses_black_boxes_and_what_was_left_out_are_told(void)
         looks.now.log.lost = 5;
         looks.now.master.backlog = UINT64_MAX;
         looks.now.master.n_recoveries = 2;
-        check_has(&looks, ", log: 5 lost; 0 in flight; 2 black boxes wait for the journal\n");
+        check_has(&looks,
+                  ", log: 5 lost; 0 in flight\n"
+                  "master 41, 99.9s old; generation 3, 1 restart; 2 black boxes wait for the "
+                  "journal\n");
         looks.now.master.n_recoveries = 1;
         looks.now.n_unseen = 3;
         check_has(&looks, "; 1 black box waits for the journal\n3 more than can be looked at");

@@ -150,7 +150,11 @@ static void test_bad_values_say_what_was_expected(void)
         refuses("[server]\nthreads = -1\n",
                 "a.ini:2: [server] threads: '-1' is not valid, expected a whole number");
         refuses("[server]\nworkers = all\n",
-                "a.ini:2: [server] workers: 'all' is not valid, expected auto or a whole number");
+                "a.ini:2: [server] workers: 'all' is not valid, expected auto, a whole number, or "
+                "MIN-MAX such as 2-8");
+        refuses("[server]\nworkers = 8-2\n",
+                "a.ini:2: [server] workers: '8-2' is not valid, expected auto, a whole number, or "
+                "MIN-MAX such as 2-8");
         refuses("[server]\nwatchdog = 10 s\n", "a.ini:2: [server] watchdog: '10 s' is not valid, "
                                                "expected a duration such as 500ms, 10s, "
                                                "2min");
@@ -191,8 +195,12 @@ static void test_values_beyond_the_limits_print_them_in_the_units_of_the_setting
                 "256");
         refuses("[server]\nthreads = 4294967297\n",
                 "a.ini:2: [server] threads: '4294967297' is out of range, expected 1 to 256");
-        refuses("[server]\nworkers = 0\n",
-                "a.ini:2: [server] workers: '0' is out of range, expected auto or 1 to 256");
+        refuses("[server]\nworkers = 0\n", "a.ini:2: [server] workers: '0' is out of range, "
+                                           "expected auto, or N or MIN-MAX of 1 to "
+                                           "256");
+        refuses("[server]\nworkers = 2-257\n", "a.ini:2: [server] workers: '2-257' is out of "
+                                               "range, expected auto, or N or MIN-MAX "
+                                               "of 1 to 256");
         refuses("[server]\nwatchdog = 999ms\n",
                 "a.ini:2: [server] watchdog: '999ms' is out of range, expected 1s to 1h");
         refuses("[http]\nkeepalive = 0\n",

@@ -86,7 +86,8 @@ static void test_values_stand_in_columns_with_their_origin(void)
         (void)snprintf(line, sizeof(line), "\npath            = shop.so  ; %s:10\n",
                        config->files[0]);
         assert(strstr(printed, line));
-        assert(strstr(printed, "\n; Allowed: auto or 1 to 256\nworkers             = 3"));
+        assert(strstr(printed,
+                      "\n; Allowed: auto, or N or MIN-MAX of 1 to 256\nworkers             = 3"));
         assert(strstr(printed,
                       "\n; Allowed: emerg, alert, crit, err, warning, notice, info or debug\n"));
         assert(strstr(printed, "\nmount           = /       ; default\n"));

@@ -26,9 +26,21 @@ static void fails(const struct value_type *type, const char *text, int error)
         assert(type->parse(text, &value) == error);
 }
 
-static void test_workers_are_auto_or_a_number(void)
+static void test_workers_are_auto_a_number_or_a_range(void)
 {
         uint64_t value = UNTOUCHED;
+
+        assert(value_type_workers.parse("2-256", &value) == 1);
+        assert(workers_min((uint32_t)value) == 2 && workers_max((uint32_t)value) == WORKERS_MAX);
+        assert(value_type_workers.parse("3-3", &value) == 1 && value == 3);
+        fails(&value_type_workers, "0-4", -ERANGE);
+        fails(&value_type_workers, "1-257", -ERANGE);
+        fails(&value_type_workers, "4-3", -EINVAL);
+        fails(&value_type_workers, "-3", -EINVAL);
+        fails(&value_type_workers, "3-", -EINVAL);
+        fails(&value_type_workers, "1 - 3", -EINVAL);
+        fails(&value_type_workers, "1-2-3", -EINVAL);
+        fails(&value_type_workers, "00000000000000000000000000000000000000001-3", -EINVAL);
 
         assert(value_type_workers.parse("auto", &value) == 1 && value == 0);
         assert(value_type_workers.parse("4", &value) == 0 && value == 4);
@@ -135,6 +147,7 @@ static void test_format_gives_what_parse_reads_back(void)
         formats(&value_type_count, 1000, "1000");
         formats(&value_type_workers, 0, "auto");
         formats(&value_type_workers, 12, "12");
+        formats(&value_type_workers, workers_range(1, 12), "1-12");
         formats(&value_type_size, 10 << 20, "10m");
         formats(&value_type_duration, 1500 * USEC_PER_MSEC, "1500ms");
         formats(&value_type_seconds, 15 * USEC_PER_SEC, "15s");
@@ -186,11 +199,15 @@ static void test_check_refuses_beyond_the_limits_and_takes_them(void)
         assert(setting_check(threads, "0", &value) == -ERANGE);
         assert(setting_check(threads, "257", &value) == -ERANGE);
         assert(setting_check(workers, "0", &value) == -ERANGE);
+        assert(setting_check(workers, "1-257", &value) == -ERANGE);
+        assert(setting_check(workers, "257", &value) == -ERANGE);
         assert(setting_check(overflow, "block:61min", &value) == -ERANGE);
         assert(value == UNTOUCHED);
         assert(setting_check(threads, "1", &value) == 0 && value == 1);
         assert(setting_check(threads, "256", &value) == 0 && value == 256);
         assert(setting_check(workers, "auto", &value) == 0 && value == 0);
+        assert(setting_check(workers, "256", &value) == 0 && value == WORKERS_MAX);
+        assert(setting_check(workers, "255-256", &value) == 0);
         assert(setting_check(overflow, "drop", &value) == 0 && value == 0);
 }
 
@@ -210,7 +227,7 @@ static void test_set_stores_only_its_own_setting(void)
 
 int main(void)
 {
-        test_workers_are_auto_or_a_number();
+        test_workers_are_auto_a_number_or_a_range();
         test_duration_without_unit_is_told_apart();
         test_seconds_are_whole();
         test_level_is_a_syslog_name();

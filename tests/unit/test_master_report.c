@@ -60,6 +60,33 @@ static void test_event_of_the_service_has_no_worker(void)
         bench_end(&bench);
 }
 
+static void test_a_changed_number_of_workers_is_told_with_its_reason(void)
+{
+        static const struct {
+                int by;
+                unsigned wanted;
+                const char *message;
+        } changes[] = {
+                {2, 4, "Up to 4 workers: because"},
+                {-1, 1, "Down to 1 worker: because"},
+                {0, 3, "The limit is reached, still 3 workers: because"},
+        };
+        struct bench bench = bench_new();
+
+        for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+                const char wanted[] = {(char)('0' + changes[i].wanted), '\0'};
+                struct entry entry;
+
+                report_scaled(bench.log, changes[i].by, changes[i].wanted, "because");
+                entry = entry_of(&bench);
+                assert(entry_has(&entry, "EVENT", "scaled") &&
+                       entry_has(&entry, "WORKERS", wanted) &&
+                       entry_has(&entry, "MESSAGE", changes[i].message));
+                entry_free(&entry);
+        }
+        bench_end(&bench);
+}
+
 static void test_all_problems_are_in_one_record(void)
 {
         struct problems problems = {0};
@@ -117,6 +144,7 @@ static void test_recycled_worker(void)
 int main(void)
 {
         test_event_of_the_service_has_no_worker();
+        test_a_changed_number_of_workers_is_told_with_its_reason();
         test_all_problems_are_in_one_record();
         test_recycled_worker();
         return 0;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/config.h"
 
 static void check(const struct status_sample *before, const struct status_sample *now,
                   uint64_t backlog, const char *want)
@@ -32,6 +33,21 @@ static void test_line_tells_workers_rate_latency_backlog_and_log(void)
         now.log_lost = 1234567;
         check(&before, &now, 4096,
               "1 worker (1 busy), 1,234 req/s, backlog 4,096, log: 1,234,567 lost");
+}
+
+static void test_workers_that_are_missing_and_the_range_are_told(void)
+{
+        const struct scale_bounds bounds = scale_bounds(workers_range(2, 8), 0, 1);
+        struct status_sample now = {.workers = 3};
+        struct scale scale;
+
+        scale_init(&scale, &bounds, 4);
+        status_wanted(&now, &scale);
+        check(&now, &now, 0, "3 of 4 workers of 2-8 (0 busy), 0 req/s, backlog 0, log ok");
+        now.workers = 4;
+        check(&now, &now, 0, "4 workers of 2-8 (0 busy), 0 req/s, backlog 0, log ok");
+        now = (struct status_sample){.workers = 0, .wanted = 1};
+        check(&now, &now, 0, "0 of 1 worker (0 busy), 0 req/s, backlog 0, log ok");
 }
 
 static void test_backlog_that_nobody_can_tell_is_left_out(void)
@@ -144,6 +160,7 @@ static void test_tightest_quota_up_to_the_root_counts(void)
 int main(void)
 {
         test_line_tells_workers_rate_latency_backlog_and_log();
+        test_workers_that_are_missing_and_the_range_are_told();
         test_backlog_that_nobody_can_tell_is_left_out();
         test_latency_is_that_of_the_interval();
         test_counters_that_went_back_count_from_zero();

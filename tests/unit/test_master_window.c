@@ -196,6 +196,28 @@ static void test_viewer_sees_master_board_and_workers_and_the_end(void)
         end(&scene);
 }
 
+static void test_viewer_sees_how_many_workers_the_serving_generation_wants(void)
+{
+        const struct scale_bounds bounds = scale_bounds(workers_range(2, 8), 0, 1);
+        struct scene scene;
+        struct seen seen;
+        int viewer;
+
+        begin(&scene, 1);
+        viewer = viewer_of(&scene);
+        turn(&scene);
+        assert(next(viewer, &seen) && close(seen.fd) == 0 && close(viewer) == 0);
+        assert(seen.message.n_wanted == 0); /* it starts */
+        scene.generations->phase = GENERATION_SERVING;
+        scale_init(&scene.generations->scale, &bounds, 3);
+        viewer = viewer_of(&scene);
+        turn(&scene);
+        assert(next(viewer, &seen) && close(seen.fd) == 0 && close(viewer) == 0);
+        assert(seen.message.n_wanted == 3);
+        assert(seen.message.n_least == 2 && seen.message.n_most == 8);
+        end(&scene);
+}
+
 static void test_descriptors_are_those_of_the_memory_and_for_reading_only(void)
 {
         struct scene scene;
@@ -361,6 +383,7 @@ static void test_path_that_is_too_long_is_an_error(void)
 int main(void)
 {
         test_viewer_sees_master_board_and_workers_and_the_end();
+        test_viewer_sees_how_many_workers_the_serving_generation_wants();
         test_descriptors_are_those_of_the_memory_and_for_reading_only();
         test_viewer_who_does_not_read_is_not_waited_for();
         test_256_workers_fit_and_no_descriptor_is_left();
