@@ -14,6 +14,7 @@
 #include "worker/http_fields.h"
 #include "worker/http_head.h"
 #include "worker/http_reply.h"
+#include "worker/redirect.h"
 #include "worker/relief.h"
 #include "worker/tls.h"
 #include "worker/socket.h"
@@ -203,7 +204,7 @@ static ssize_t on_piece(void *data, uint64_t position, char *room, size_t size)
         if (n == STREAM_END)
                 return MHD_CONTENT_READER_END_OF_STREAM;
         if (n == STREAM_FAILED) {
-                transaction->cut_short = true;
+                transaction->cut_short = !transaction->abandoned;
                 return MHD_CONTENT_READER_END_WITH_ERROR;
         }
         return n;
@@ -504,6 +505,8 @@ static void take_finished(struct http *http, struct job *job)
 
                 relief_handled(&http->relief, now - job->submitted);
                 job = job->next;
+                if (redirect_follow(transaction))
+                        continue;
                 if (transaction->over)
                         transactions_remove(&http->orphans, transaction);
                 if (!transaction_finish(transaction))

@@ -149,17 +149,18 @@ static struct verdict take_forwarded(struct transaction *transaction, const stru
         return request->host ? verdict : (struct verdict){.status = 500, .reason = "no memory"};
 }
 
-/* Hand it to its application. @intake: the body that is still to come */
-static void run(struct transaction *transaction, struct stream *intake)
+void transaction_run(struct transaction *transaction, struct request *request,
+                     struct stream *intake)
 {
         struct service *service = transaction->service;
 
         transaction->exchange = (struct exchange){
-                .request = &transaction->request,
+                .request = request,
                 .response = &transaction->response,
                 .arena = &transaction->arena,
                 .app = service->apps[transaction->app],
                 .intake = intake,
+                .group = transaction->flight ? &transaction->flight->group : NULL,
                 .news = on_news,
                 .news_data = transaction,
         };
@@ -212,7 +213,7 @@ static bool run_at_once(struct transaction *transaction)
         transaction->asks = transaction->framing.waits;
         if (transaction->asks)
                 stream_await(intake);
-        run(transaction, intake);
+        transaction_run(transaction, &transaction->request, intake);
         return true;
 }
 
@@ -343,7 +344,7 @@ bool transaction_complete(struct transaction *transaction)
                 transaction_refuse(transaction, 404, "no application is mounted here", false);
                 return false;
         }
-        run(transaction, NULL);
+        transaction_run(transaction, &transaction->request, NULL);
         transaction->phase = TRANSACTION_RUNNING;
         return true;
 }
@@ -426,6 +427,7 @@ void transaction_overdue(struct transaction *transaction)
         transaction->reason = "its application took too long";
         record_overdue(transaction);
         ask_where_it_is(transaction);
+        app_abandon(&transaction->exchange);
         if (!transaction->begun) {
                 transaction->answer = &transaction->instead;
                 response_error(transaction->answer, &transaction->instead_arena, 504, NULL);
@@ -435,7 +437,8 @@ void transaction_overdue(struct transaction *transaction)
 
 bool transaction_is_cut(const struct transaction *transaction)
 {
-        return transaction->overdue && (transaction->begun || !transaction->gathered);
+        return transaction->abandoned ||
+               (transaction->overdue && (transaction->begun || !transaction->gathered));
 }
 
 /* A response that begins when nobody waits for it any more is not sent. */
@@ -566,6 +569,7 @@ bool transaction_end(struct transaction *transaction, enum outcome outcome)
                 if (transaction->begun)
                         stream_break(transaction->exchange.stream);
                 stream_end(transaction->exchange.intake, -EPIPE);
+                app_abandon(&transaction->exchange);
                 if (transaction->overdue) { /* its application may never end */
                         transaction_give_up(transaction);
                         transaction->recorded = true;
@@ -581,6 +585,8 @@ bool transaction_finish(struct transaction *transaction)
         bool over = transaction->over;
 
         transaction->running = false;
+        if (!transaction->reason)
+                transaction->reason = transaction->exchange.reason;
         if (!transaction->begun && transaction->exchange.intake && transaction->body_dropped > 0)
                 transaction_refuse(transaction, 413, "body too large", true);
         if (over)
