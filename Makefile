@@ -71,12 +71,14 @@ FUZZ     := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH    := $(wildcard tests/bench/bench_*.c)
 EXAMPLES := $(wildcard packaging/examples/*.c)
 APPS     := $(wildcard tests/apps/*.c)
+PROGRAMS := $(wildcard tests/apps/cgi/*.c)
 TABLES   := service/config/config.def service/log/events.def service/request/access.def
 
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 BIN      := $(B)/appsrv
 WELCOME  := $(patsubst packaging/examples/%.c,$(B)/%.so,$(EXAMPLES))
 TESTAPPS := $(patsubst tests/apps/%.c,$(B)/tests/apps/%.so,$(APPS))
+TESTCGIS := $(patsubst tests/apps/cgi/%.c,$(B)/tests/apps/cgi/%,$(PROGRAMS))
 UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH))
 PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKAGE)))
@@ -128,6 +130,12 @@ $(B)/wsgi.so: $(call obj,$(WSGI))
 	$(Q)$(CC) $(ALL_CFLAGS) $(filter-out -Wl$(comma)-z$(comma)defs,$(ALL_LDFLAGS)) -shared -o $@ $^ $(PYTHON_LIBS)
 $(B)/python/%: service/wsgi/python/%
 	$(Q)install -D -m 0644 $< $@
+
+# they are run as others write them: without sanitizers
+$(B)/tests/apps/cgi/%: tests/apps/cgi/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -D_GNU_SOURCE $(filter-out -fsanitize=%,$(ALL_CFLAGS) $(ALL_LDFLAGS)) -o $@ $<
 
 define program =
 $(B)/tests/$(1)/%: $(B)/tests/$(1)/%.o $(call obj,$(CORE))
@@ -184,7 +192,7 @@ check:                                  ## install what is missing, build, run e
 	@$(MAKE) --no-print-directory test-programs SAN=address,undefined
 	@tests/run
 
-test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS) $(if $(PYTHON_DEBUG),$(if $(filter default,$(FLAVOUR)),python-debug)) ## all programs that tests need
+test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS) $(TESTCGIS) $(if $(PYTHON_DEBUG),$(if $(filter default,$(FLAVOUR)),python-debug)) ## all programs that tests need
 
 plugins: $(PLUGINS)                     ## the plug-ins alone
 # Debian's headers of it are links to the usual ones: gcc must not follow them before it looks for pyconfig.h.
@@ -220,7 +228,7 @@ demo-logging:                           ## 60,000 records of a Flask application
 
 # -- looking at the source ------------------------------------------------------------------------------
 SOURCES := $(wildcard service/*.c service/*/*.[ch] include/appsrv/*.h packaging/*.c packaging/examples/*.c \
-             tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/apps/*.c)
+             tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/apps/*.c tests/apps/cgi/*.c)
 HEADERS := $(wildcard include/appsrv/*.h service/*/*.h)
 
 lint: headers layers format-check tidy cppcheck ## what a machine can say about the style

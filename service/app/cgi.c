@@ -261,7 +261,7 @@ static int fail(const struct run *run, int status, const char *fault)
 /* How it ended is told although its answer is well. */
 static void judge_ending(const struct run *run)
 {
-        if (run->relay.end == CGI_LINGERED && !run->relay.exited)
+        if (run->relay.killed)
                 record_failure(run, &run->relay.child, "it went on after its answer");
         else if (WIFSIGNALED(run->status))
                 record_failure(run, &run->relay.child, "it was killed");

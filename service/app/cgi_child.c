@@ -20,6 +20,9 @@
 
 #define EXIT_NOT_EXECUTED 127
 
+/* What sanitizers keep of a stack is the worker's. */
+#define RUNS_IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
+
 /* What clone() hands to the child. */
 struct start {
         const struct cgi_command *command;
@@ -29,7 +32,7 @@ struct start {
 
 /* Handlers end with exec() by themselves, what is ignored would not; and in between a handler must
  * not run in memory that is the worker's. */
-static void reset_signals(void)
+RUNS_IN_CHILD static void reset_signals(void)
 {
         const struct sigaction usual = {.sa_handler = SIG_DFL};
         sigset_t none;
@@ -41,7 +44,7 @@ static void reset_signals(void)
 }
 
 /* Linux below 5.9 does not know close_range(). */
-static void close_others(void)
+RUNS_IN_CHILD static void close_others(void)
 {
         struct rlimit limit;
 
@@ -52,7 +55,7 @@ static void close_others(void)
 }
 
 /* The hard limit too, so that no program takes it back. */
-static int limit(int resource, uint64_t value)
+RUNS_IN_CHILD static int limit(int resource, uint64_t value)
 {
         struct rlimit now;
 
@@ -65,7 +68,7 @@ static int limit(int resource, uint64_t value)
         return setrlimit(resource, &now) < 0 ? -errno : 0;
 }
 
-static int set_limits(const struct cgi_settings *settings)
+RUNS_IN_CHILD static int set_limits(const struct cgi_settings *settings)
 {
         int r = limit(RLIMIT_AS, settings->limit_memory);
 
@@ -76,7 +79,7 @@ static int set_limits(const struct cgi_settings *settings)
         return r == 0 ? limit(RLIMIT_FSIZE, settings->limit_file_size) : r;
 }
 
-static int prepare(const struct start *start)
+RUNS_IN_CHILD static int prepare(const struct start *start)
 {
         const struct cgi_command *command = start->command;
 
@@ -93,7 +96,7 @@ static int prepare(const struct start *start)
         return set_limits(command->settings);
 }
 
-__attribute__((no_sanitize("address", "thread", "undefined"))) static int run_child(void *data)
+RUNS_IN_CHILD static int run_child(void *data)
 {
         struct start *start = data;
         int r = prepare(start);

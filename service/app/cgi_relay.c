@@ -156,6 +156,12 @@ static void check_times(struct cgi_relay *relay, uint64_t now)
 
 /* -- the loop -- */
 
+/* It is told to end, or the client has its answer: it is all the same whether he is there. */
+static bool is_alone(const struct cgi_relay *relay)
+{
+        return relay->stopped || (relay->answer->begun && relay->answer->complete);
+}
+
 static void wait_for_news(struct cgi_relay *relay, struct pollfd fds[static N_FDS])
 {
         uint64_t now = now_usec(), next = next_time(relay);
@@ -169,7 +175,7 @@ static void wait_for_news(struct cgi_relay *relay, struct pollfd fds[static N_FD
         fds[OUT] = (struct pollfd){.fd = relay->out, .events = POLLIN};
         fds[ERR] = (struct pollfd){.fd = relay->err, .events = POLLIN};
         fds[CHILD] = (struct pollfd){.fd = relay->exited ? -1 : relay->child.fd, .events = POLLIN};
-        fds[ALARM] = (struct pollfd){.fd = relay->stopped ? -1 : relay->alarm, .events = POLLIN};
+        fds[ALARM] = (struct pollfd){.fd = is_alone(relay) ? -1 : relay->alarm, .events = POLLIN};
         if (ppoll(fds, N_FDS, next == USEC_NEVER ? NULL : &patience, NULL) < 0)
                 for (size_t i = 0; i < N_FDS; i++)
                         fds[i].revents = 0;
@@ -200,6 +206,7 @@ static void terminate(struct cgi_relay *relay)
         struct pollfd fds[N_FDS];
         uint64_t until = later(now_usec(), relay->settings->linger);
 
+        relay->killed = true;
         cgi_child_signal(&relay->child, SIGTERM);
         close_end(&relay->in);
         close_end(&relay->out);

@@ -36,6 +36,7 @@ struct cgi_relay {
         enum cgi_end end;
         bool stopped; /* it is to end */
         bool exited;
+        bool killed; /* it had not ended by itself when it was to */
         uint64_t started; /* when it was; as all times, now_usec() */
         uint64_t moved;   /* when it took or gave something last */
         uint64_t heard;   /* when it printed an error last */
