@@ -85,7 +85,7 @@ PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKA
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log demo-logging test-programs plugins python-debug \
+.PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log bench-cgi cgi-git demo-logging test-programs plugins python-debug \
         lint headers layers format format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -178,7 +178,7 @@ $(B)/appsrv.service: units/appsrv.service.in $(B)/flags
 	$(Q)$(SUBST) $(SYSTEMD_TYPE) $< > $@
 
 # -- running and testing --------------------------------------------------------------------------------
-setup:                                  ## install what is missing; GROUPS="build lint test package bench"
+setup:                                  ## install what is missing; GROUPS="build lint test package bench bench-cgi"
 	@packaging/dependencies/install $(or $(GROUPS),build)
 
 run:                                    ## install what is missing, build, serve a sample on 127.0.0.1:8080
@@ -214,10 +214,17 @@ chaos: test-programs                    ## 100,000 requests under faults; APPSRV
 	@APPSRV_BUILD=$(B) APPSRV_CHAOS_REQUESTS=$(or $(APPSRV_CHAOS_REQUESTS),100000) tests/run system -k test_chaos
 wsgi-leaks: test-programs               ## 1,000,000 requests of every kind to an application in Python leave memory flat
 	@APPSRV_BUILD=$(B) APPSRV_LEAK_REQUESTS=$(or $(APPSRV_LEAK_REQUESTS),1000000) tests/run http -k test_wsgi_leaks
-bench:                                  ## requests/s beside Gunicorn and uWSGI, and what a record costs
+cgi-git: test-programs                  ## git over CGI with a repository of 200 MiB
+	@APPSRV_BUILD=$(B) APPSRV_GIT_MIB=$(or $(APPSRV_GIT_MIB),200) tests/run http -k test_cgi_git
+bench:                                  ## requests/s beside Gunicorn and uWSGI, of CGI beside nginx and Apache, and what a record costs
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
 	@tests/bench/wsgi.py
+	@$(MAKE) --no-print-directory bench-cgi
 	@$(MAKE) --no-print-directory bench-log
+bench-cgi:                              ## requests/s and processor time of a CGI program, beside nginx with fcgiwrap and Apache with mod_cgid
+	@$(MAKE) --no-print-directory setup GROUPS="build test bench-cgi"
+	@$(MAKE) --no-print-directory test-programs
+	@tests/bench/cgi.py
 bench-log:                              ## what a record costs, and records/s into journald against sd_journal_sendv()
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
 	@$(MAKE) --no-print-directory test-programs

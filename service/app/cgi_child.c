@@ -83,7 +83,8 @@ RUNS_IN_CHILD static int prepare(const struct start *start)
 {
         const struct cgi_command *command = start->command;
 
-        if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        if ((command->session ? setsid() : setpgid(0, 0)) < 0 ||
+            prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 return -errno;
         if (getppid() != start->parent)
                 return -ECHILD; /* died before that */
@@ -138,7 +139,7 @@ int cgi_child_start(struct cgi_child *ret, const struct cgi_command *command, vo
         if (start.error == 0 && child.fd < 0)
                 start.error = child.fd;
         if (start.error != 0) {
-                (void)cgi_child_reap(&child);
+                (void)cgi_child_reap(&child, false);
                 return start.error;
         }
         *ret = child;
@@ -150,16 +151,20 @@ void cgi_child_signal(const struct cgi_child *child, int number)
         (void)kill(-child->pid, number);
 }
 
-/* As long as it is not waited for its number is nobody else's, so the group is its own. */
-int cgi_child_reap(struct cgi_child *child)
+/* As long as it is not waited for its number is nobody else's, so the group is its own. Once it has
+ * ended it forks no more. */
+int cgi_child_reap(struct cgi_child *child, bool ended)
 {
         siginfo_t info;
         int status = 0;
 
+        if (!ended) {
+                cgi_child_signal(child, SIGKILL);
+                while (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOWAIT) < 0 &&
+                       errno == EINTR)
+                        ;
+        }
         cgi_child_signal(child, SIGKILL);
-        while (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
-                ;
-        cgi_child_signal(child, SIGKILL); /* what it forked when it was killed */
         while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
                 ;
         if (child->fd >= 0)

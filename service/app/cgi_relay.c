@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
-/* So long a short answer waits for the end of the program, to leave in one piece. */
+/* So long a program is given to end before anything else is looked at, when it was started and when
+ * its header block was complete: most do, and then it took one wake-up and leaves in one piece. */
 #define HOLD_USEC (3 * USEC_PER_MSEC)
 
 /* So long an error may be open for an indented line that goes on with it, and a line for its end.
@@ -112,11 +115,13 @@ static void read_err(struct cgi_relay *relay)
 /* -- the times -- */
 
 /* When the next thing is to be done although nothing happens. */
-static uint64_t next_time(const struct cgi_relay *relay)
+static uint64_t next_time(const struct cgi_relay *relay, uint64_t now)
 {
         const struct cgi_settings *settings = relay->settings;
         uint64_t next = USEC_NEVER;
 
+        if (now < relay->started + HOLD_USEC)
+                next = relay->started + HOLD_USEC;
         if (relay->over > 0) {
                 sooner(&next, later(relay->over, settings->linger));
         } else {
@@ -162,9 +167,18 @@ static bool is_alone(const struct cgi_relay *relay)
         return relay->stopped || (relay->answer->begun && relay->answer->complete);
 }
 
+/* Whether its end is likely to be next. */
+static bool is_ending(const struct cgi_relay *relay, uint64_t now)
+{
+        if (relay->over > 0 || relay->left > 0)
+                return false;
+        return now < relay->started + HOLD_USEC || cgi_answer_holds(relay->answer);
+}
+
 static void wait_for_news(struct cgi_relay *relay, struct pollfd fds[static N_FDS])
 {
-        uint64_t now = now_usec(), next = next_time(relay);
+        uint64_t now = now_usec(), next = next_time(relay, now);
+        bool ending = is_ending(relay, now);
         uint64_t usec = next > now ? next - now : 0;
         const struct timespec patience = {
                 .tv_sec = (time_t)(usec / USEC_PER_SEC),
@@ -172,8 +186,8 @@ static void wait_for_news(struct cgi_relay *relay, struct pollfd fds[static N_FD
         };
 
         fds[IN] = (struct pollfd){.fd = relay->in, .events = POLLOUT};
-        fds[OUT] = (struct pollfd){.fd = relay->out, .events = POLLIN};
-        fds[ERR] = (struct pollfd){.fd = relay->err, .events = POLLIN};
+        fds[OUT] = (struct pollfd){.fd = ending ? -1 : relay->out, .events = POLLIN};
+        fds[ERR] = (struct pollfd){.fd = ending ? -1 : relay->err, .events = POLLIN};
         fds[CHILD] = (struct pollfd){.fd = relay->exited ? -1 : relay->child.fd, .events = POLLIN};
         fds[ALARM] = (struct pollfd){.fd = is_alone(relay) ? -1 : relay->alarm, .events = POLLIN};
         if (ppoll(fds, N_FDS, next == USEC_NEVER ? NULL : &patience, NULL) < 0)
@@ -181,10 +195,20 @@ static void wait_for_news(struct cgi_relay *relay, struct pollfd fds[static N_FD
                         fds[i].revents = 0;
 }
 
+/* It may be meant for the request before. */
+static void look_at_alarm(struct cgi_relay *relay)
+{
+        eventfd_t count;
+
+        (void)eventfd_read(relay->alarm, &count);
+        if (atomic_load(relay->abandoned))
+                stop(relay, CGI_ABANDONED);
+}
+
 static void take_news(struct cgi_relay *relay, const struct pollfd fds[static N_FDS])
 {
         if (fds[ALARM].revents)
-                stop(relay, CGI_ABANDONED);
+                look_at_alarm(relay);
         if (fds[IN].revents)
                 feed(relay);
         if (fds[ERR].revents)
@@ -247,7 +271,7 @@ int cgi_relay_run(struct cgi_relay *relay)
         }
         if (!relay->exited)
                 terminate(relay);
-        status = cgi_child_reap(&relay->child);
+        status = cgi_child_reap(&relay->child, relay->exited);
         read_rest(relay);
         cgi_stderr_end(relay->errors);
         return status;

@@ -28,15 +28,16 @@ struct cgi_relay {
         struct cgi_child child;
         struct cgi_answer *answer;
         struct cgi_stderr *errors;
-        int in, out, err; /* the worker's ends, owned, non-blocking; -1: closed */
-        int alarm;        /* readable when nobody waits for the answer any more */
+        int in, out, err;              /* the worker's ends, owned, non-blocking; -1: closed */
+        int alarm;                     /* readable when @abandoned may be true */
+        const _Atomic bool *abandoned; /* nobody waits for the answer any more */
         const char *body;
         size_t left; /* bytes of the body */
 
         enum cgi_end end;
         bool stopped; /* it is to end */
         bool exited;
-        bool killed; /* it had not ended by itself when it was to */
+        bool killed;      /* it had not ended by itself when it was to */
         uint64_t started; /* when it was; as all times, now_usec() */
         uint64_t moved;   /* when it took or gave something last */
         uint64_t heard;   /* when it printed an error last */

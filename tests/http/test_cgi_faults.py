@@ -14,11 +14,16 @@ from lib.programs import compiled, processes_of
 from lib.serving import Serving
 from lib.wait import wait_until
 
-SETTINGS = "timeout = 500ms\ndeadline = 1s\nlinger = 300ms\noutput_limit = 20m\nerror_limit = 100k\n"
+SETTINGS = "linger = 1s\noutput_limit = 20m\nerror_limit = 100k\n"
+HASTY = "timeout = 700ms\ndeadline = 1s\nlinger = 200ms\n"
 
 
-def config(build, more=SETTINGS, server="[server]\nworkers = 1\nthreads = 4\n"):
-    return f"{server}[app cgi]\ntype = cgi\nprogram = {compiled(build)}/unruly\n{more}"
+def application(build, more, name="cgi", mount="/"):
+    return f"[app {name}]\ntype = cgi\nmount = {mount}\nprogram = {compiled(build)}/unruly\n{more}"
+
+
+def config(build, more, server="[server]\nworkers = 1\nthreads = 4\n"):
+    return server + application(build, more)
 
 
 def programs(build):
@@ -27,7 +32,7 @@ def programs(build):
 
 @pytest.fixture(name="server", scope="module")
 def a_server(build, tmp_path_factory):
-    with Serving(build, tmp_path_factory.mktemp("faults"), config(build)) as running:
+    with Serving(build, tmp_path_factory.mktemp("faults"), config(build, SETTINGS) + application(build, HASTY, "hasty", "/hasty")) as running:
         running.ask("/answer")
         [running.worker] = running.workers()
         yield running
@@ -54,7 +59,7 @@ def failed(server, answer, *words):
     event = server.wait_for_line("EVENT=program-failed", f"REQUEST_ID={answer.request_id}", *words)
     server.wait_for_line("OUTCOME=", f"REQUEST_ID={answer.request_id}")
     assert len(server.lines("EVENT=program-failed", f"REQUEST_ID={answer.request_id}")) == 1
-    assert re.search(r"CGI_PID=\d+", event) and "PROGRAM=/" in event and "APP=cgi" in event
+    assert re.search(r"CGI_PID=\d+", event) and "PROGRAM=/" in event and re.search("APP=(cgi|hasty)", event)
     return event
 
 
@@ -62,8 +67,8 @@ def failed(server, answer, *words):
     ("nothing", 502, "it printed nothing", "EXIT_CODE=0"), ("headers_only", 502, "ended within the header block", "EXIT_CODE=0"),
     ("endless_head", 502, "header block is too large", "SIGNAL=TERM"), ("endless_line", 502, "header block is too large", "SIGNAL=TERM"),
     ("junk", 502, "its header block", ""), ("nph", 502, "NPH", ""), ("short_length", 502, "less than its Content-Length", "EXIT_CODE=0"),
-    ("drip_head", 504, "did nothing for too long", "SIGNAL=TERM"), ("silent", 504, "did nothing for too long", "SIGNAL=TERM"),
-    ("ignores_term", 504, "did nothing for too long", "SIGNAL=KILL"), ("family", 504, "did nothing for too long", "SIGNAL=KILL")])
+    ("hasty/drip_head", 504, "did nothing for too long", "SIGNAL=TERM"), ("hasty/silent", 504, "did nothing for too long", "SIGNAL=TERM"),
+    ("hasty/ignores_term", 504, "did nothing for too long", "SIGNAL=KILL"), ("hasty/family", 504, "did nothing for too long", "SIGNAL=KILL")])
 def test_no_answer_is_a_502_or_504_with_a_reason(server, mode, status, why, ending):
     answer = server.ask(f"/{mode}")
     assert answer.status == status
@@ -72,8 +77,8 @@ def test_no_answer_is_a_502_or_504_with_a_reason(server, mode, status, why, endi
 
 
 @pytest.mark.parametrize("mode, why, outcome", [
-    ("endless_body", "beyond output_limit", "app-failed"), ("drip_body", "it took too long", "app-failed"),
-    ("family_streams", "did nothing for too long", "app-failed"), ("short_stream", "less than its Content-Length", "app-failed")])
+    ("endless_body", "beyond output_limit", "app-failed"), ("hasty/drip_body", "it took too long", "app-failed"),
+    ("hasty/family_streams", "did nothing for too long", "app-failed"), ("short_stream", "less than its Content-Length", "app-failed")])
 def test_answer_that_has_begun_is_cut(server, mode, why, outcome):
     before = len(server.lines(f"GET /{mode} "))
     with server.connect() as connection:
@@ -143,8 +148,7 @@ def test_errors_are_bounded_and_what_is_dropped_is_counted(server):
 
 # -- clients that leave, workers that end ---------------------------------------------------------------------
 
-@pytest.mark.parametrize("mode", ["silent", "drip_body", "family"])
-@pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
+@pytest.mark.parametrize("mode, reset", [("silent", False), ("drip_body", False), ("family", True)])
 def test_client_that_leaves_ends_the_program(start, build, mode, reset):
     """No limit of time does it here."""
     with start(config(build, "timeout = 0\ndeadline = 0\nlinger = 200ms\n")) as server:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """git by the program that comes with it for servers, git-http-backend; and a page of cgit, a browser's view of the same.
 
-The repository has 4 MiB that cannot be compressed, or as many as APPSRV_GIT_MIB says (make cgi-git: 200).
+The repository has 2 MiB that cannot be compressed, or as many as APPSRV_GIT_MIB says (make cgi-git: 200).
 """
 import os
 import random
@@ -13,8 +13,8 @@ import pytest
 from lib.processes import finished
 from lib.serving import Serving
 
-MIB = int(os.environ.get("APPSRV_GIT_MIB", "4"))
-FILES = 16
+MIB = int(os.environ.get("APPSRV_GIT_MIB", "2"))
+FILES = 8
 SECONDS = 60 + MIB
 CGIT = Path("/usr/lib/cgit/cgit.cgi")
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b",
@@ -113,5 +113,5 @@ def test_pages_of_cgit(server):
     answer = server.ask("/cgit/")
     assert answer.status == 200 and answer.headers["content-type"].startswith("text/html") and b"shut.git" in answer.body
     answer = server.ask("/cgit/shut.git/log/")
-    assert answer.status == 200 and b"file-15" in answer.body
+    assert answer.status == 200 and b"file-7" in answer.body
     assert server.ask("/cgit/none.git/").status == 404

@@ -271,7 +271,7 @@ static void born(void)
         }
         (void)getrlimit(RLIMIT_NOFILE, &files);
         printf("Content-Type: text/plain\n\n%u %u %d %d %lu\n", descriptors, signals,
-               getsid(0) == getpid(), getpgrp() == getpid(), (unsigned long)files.rlim_cur);
+               open("/dev/tty", O_RDWR) < 0, getpgrp() == getpid(), (unsigned long)files.rlim_cur);
         (void)fflush(stdout);
 }
 
