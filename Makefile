@@ -71,19 +71,21 @@ FUZZ     := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH    := $(wildcard tests/bench/bench_*.c)
 EXAMPLES := $(wildcard packaging/examples/*.c)
 APPS     := $(wildcard tests/apps/*.c)
+PROGRAMS := $(wildcard tests/apps/cgi/*.c)
 TABLES   := service/config/config.def service/log/events.def service/request/access.def
 
 obj       = $(patsubst %.c,$(B)/%.o,$(1))
 BIN      := $(B)/appsrv
 WELCOME  := $(patsubst packaging/examples/%.c,$(B)/%.so,$(EXAMPLES))
 TESTAPPS := $(patsubst tests/apps/%.c,$(B)/tests/apps/%.so,$(APPS))
+TESTCGIS := $(patsubst tests/apps/cgi/%.c,$(B)/tests/apps/cgi/%,$(PROGRAMS))
 UNITS    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT))
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH))
 PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKAGE)))
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log demo-logging test-programs plugins python-debug \
+.PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log bench-cgi cgi-git demo-logging test-programs plugins python-debug \
         lint headers layers format format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -129,6 +131,12 @@ $(B)/wsgi.so: $(call obj,$(WSGI))
 $(B)/python/%: service/wsgi/python/%
 	$(Q)install -D -m 0644 $< $@
 
+# they are run as others write them: without sanitizers
+$(B)/tests/apps/cgi/%: tests/apps/cgi/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -D_GNU_SOURCE $(filter-out -fsanitize=%,$(ALL_CFLAGS) $(ALL_LDFLAGS)) -o $@ $<
+
 define program =
 $(B)/tests/$(1)/%: $(B)/tests/$(1)/%.o $(call obj,$(CORE))
 	$$(call say,LINK,$$@)
@@ -170,7 +178,7 @@ $(B)/appsrv.service: units/appsrv.service.in $(B)/flags
 	$(Q)$(SUBST) $(SYSTEMD_TYPE) $< > $@
 
 # -- running and testing --------------------------------------------------------------------------------
-setup:                                  ## install what is missing; GROUPS="build lint test package bench"
+setup:                                  ## install what is missing; GROUPS="build lint test package bench bench-cgi"
 	@packaging/dependencies/install $(or $(GROUPS),build)
 
 run:                                    ## install what is missing, build, serve a sample on 127.0.0.1:8080
@@ -184,7 +192,7 @@ check:                                  ## install what is missing, build, run e
 	@$(MAKE) --no-print-directory test-programs SAN=address,undefined
 	@tests/run
 
-test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS) $(if $(PYTHON_DEBUG),$(if $(filter default,$(FLAVOUR)),python-debug)) ## all programs that tests need
+test-programs: all $(UNITS) $(BENCHES) $(TESTAPPS) $(TESTCGIS) $(if $(PYTHON_DEBUG),$(if $(filter default,$(FLAVOUR)),python-debug)) ## all programs that tests need
 
 plugins: $(PLUGINS)                     ## the plug-ins alone
 # Debian's headers of it are links to the usual ones: gcc must not follow them before it looks for pyconfig.h.
@@ -206,10 +214,17 @@ chaos: test-programs                    ## 100,000 requests under faults; APPSRV
 	@APPSRV_BUILD=$(B) APPSRV_CHAOS_REQUESTS=$(or $(APPSRV_CHAOS_REQUESTS),100000) tests/run system -k test_chaos
 wsgi-leaks: test-programs               ## 1,000,000 requests of every kind to an application in Python leave memory flat
 	@APPSRV_BUILD=$(B) APPSRV_LEAK_REQUESTS=$(or $(APPSRV_LEAK_REQUESTS),1000000) tests/run http -k test_wsgi_leaks
-bench:                                  ## requests/s beside Gunicorn and uWSGI, and what a record costs
+cgi-git: test-programs                  ## git over CGI with a repository of 200 MiB
+	@APPSRV_BUILD=$(B) APPSRV_GIT_MIB=$(or $(APPSRV_GIT_MIB),200) tests/run http -k test_cgi_git
+bench:                                  ## requests/s beside Gunicorn and uWSGI, of CGI beside nginx and Apache, and what a record costs
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
 	@tests/bench/wsgi.py
+	@$(MAKE) --no-print-directory bench-cgi
 	@$(MAKE) --no-print-directory bench-log
+bench-cgi:                              ## requests/s and processor time of a CGI program, beside nginx with fcgiwrap and Apache with mod_cgid
+	@$(MAKE) --no-print-directory setup GROUPS="build test bench-cgi"
+	@$(MAKE) --no-print-directory test-programs
+	@tests/bench/cgi.py
 bench-log:                              ## what a record costs, and records/s into journald against sd_journal_sendv()
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
 	@$(MAKE) --no-print-directory test-programs
@@ -220,7 +235,7 @@ demo-logging:                           ## 60,000 records of a Flask application
 
 # -- looking at the source ------------------------------------------------------------------------------
 SOURCES := $(wildcard service/*.c service/*/*.[ch] include/appsrv/*.h packaging/*.c packaging/examples/*.c \
-             tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/apps/*.c)
+             tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/apps/*.c tests/apps/cgi/*.c)
 HEADERS := $(wildcard include/appsrv/*.h service/*/*.h)
 
 lint: headers layers format-check tidy cppcheck ## what a machine can say about the style

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Applications: what every kind (native, static, later cgi, wsgi) offers to the worker.
+ * Applications: what every kind (native, cgi, static, wsgi) offers to the worker.
  *
  * A kind is a table of functions. apps_check() is pure and also runs in the master; all else runs
  * in a worker (or in the short-lived child of `appsrv check`), because it may run the application's
@@ -50,12 +50,17 @@ struct exchange {
         struct response *response;
         struct arena *arena;
         struct app *app;
-        int status;            /* what the application wants unless it says otherwise; 0: 200 */
-        bool sent;             /* the application has given its response, or its head */
-        struct stream *stream; /* of a response that is given piece by piece; NULL: none */
-        uint64_t written;      /* bytes of it */
-        struct stream *intake; /* the body of a request that is read while it arrives; or NULL */
-        size_t read;           /* bytes of a gathered body that were read */
+        int status;             /* what the application wants unless it says otherwise; 0: 200 */
+        bool sent;              /* the application has given its response, or its head */
+        struct stream *stream;  /* of a response that is given piece by piece; NULL: none */
+        uint64_t written;       /* bytes of it */
+        struct stream *intake;  /* the body of a request that is read while it arrives; or NULL */
+        size_t read;            /* bytes of a gathered body that were read */
+        const char *redirect;   /* the target whose answer is wanted instead; NULL: none */
+        const char *reason;     /* static text, for the access record: what went wrong; or NULL */
+        _Atomic int32_t *group; /* where a process group is noted that works for it; or NULL */
+        _Atomic bool abandoned; /* nobody waits for the response any more */
+        _Atomic int alarm;      /* an eventfd that is told so; 0: none */
         /* Tells the loop thread that there is something to send. Any thread. */
         void (*news)(void *data);
         void *news_data;
@@ -112,6 +117,13 @@ void app_stop(struct app *app);
  */
 void app_handle(struct exchange *exchange);
 
+/** app_abandon() - nobody waits for the response any more: whoever works for it may end. Loop
+ * thread. */
+void app_abandon(struct exchange *exchange);
+
+/** app_is_abandonable() - whether it wants to know that soon. */
+bool app_is_abandonable(const struct app *app);
+
 /** app_name() - the NAME of its section. */
 const char *app_name(const struct app *app);
 
@@ -129,7 +141,8 @@ enum body_wish app_body_wish(const struct app *app);
 bool app_concurrent(const struct app *app);
 
 /**
- * app_of_target() - which application the TARGET of the command line means
+ * app_of_target() - which application the TARGET of the command line means: a shared object, a
+ * module of Python, or a folder: of programs if all of its files can be executed, else of files
  * @config: gets the application, mounted at "/"
  *
  * Return: 0; -EINVAL when problems were added, -ENOMEM.

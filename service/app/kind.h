@@ -27,6 +27,7 @@ struct kind {
         int (*handle)(struct exchange *exchange);
         bool (*concurrent)(const struct app *app);
         enum body_wish (*body_wish)(const struct app *app); /* NULL: gathered */
+        bool abandonable; /* handle() ends sooner when the client has left */
 };
 
 /* One loaded application. The public appsrv_ctx. */
@@ -39,6 +40,7 @@ struct app {
         atomic_bool told_left_out; /* of a header: once is enough */
 };
 
+extern const struct kind kind_cgi;
 extern const struct kind kind_native;
 extern const struct kind kind_plugin;
 extern const struct kind kind_static;

@@ -4,8 +4,11 @@
  * without knowing its kind. app_handle() runs on application threads, the rest on the thread that
  * owns the process.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include "app/kind.h"
@@ -17,6 +20,7 @@
 
 static const struct kind *const kinds[] = {
         &kind_native,
+        &kind_cgi,
         &kind_static,
 };
 
@@ -191,15 +195,30 @@ static void end_stream(struct exchange *exchange, int result)
         stream_end(exchange->stream, result < 0 || short_of ? -EIO : 0);
 }
 
+void app_abandon(struct exchange *exchange)
+{
+        int alarm;
+
+        atomic_store(&exchange->abandoned, true);
+        alarm = atomic_load(&exchange->alarm);
+        if (alarm > 0)
+                (void)eventfd_write(alarm, 1);
+}
+
+bool app_is_abandonable(const struct app *app)
+{
+        return app->kind->abandonable;
+}
+
 void app_handle(struct exchange *exchange)
 {
         int r = exchange->app->kind->handle(exchange);
-        bool client_left = r == -EPIPE && exchange->intake;
+        bool client_left = r == -EPIPE && (exchange->intake || exchange->abandoned);
 
         stream_break(exchange->intake);
         if (exchange->stream) {
                 end_stream(exchange, r);
-        } else if (r < 0 || exchange->response->status == 0) {
+        } else if (r < 0 || (exchange->response->status == 0 && !exchange->redirect)) {
                 /* The client learns no more than that it failed; the record names the request. */
                 if (!client_left)
                         record_failure(exchange, r, failure_text(r));
@@ -235,6 +254,10 @@ static void name_of_file(char name[static APP_NAME_MAX + 1], const char *file)
 
         if (end - base > 3 && strcmp(end - 3, ".so") == 0)
                 end -= 3;
+        if (end == base) {
+                base = "root";
+                end = base + strlen(base);
+        }
         make_name(name, base, end);
 }
 
@@ -254,6 +277,28 @@ static int app_of_module(struct config *config, const char *target, const char *
         return config_add_app(config, name, kind, "/", "module", target);
 }
 
+/* Whether all files of a folder can be executed, and there are any: no folder of pages is so. */
+static bool has_programs(const char *folder)
+{
+        DIR *stream = opendir(folder);
+        const struct dirent *entry;
+        bool any = false, all = true;
+
+        while (stream && all && (entry = readdir(stream))) {
+                struct stat status;
+
+                if (entry->d_name[0] == '.' ||
+                    fstatat(dirfd(stream), entry->d_name, &status, 0) < 0 ||
+                    !S_ISREG(status.st_mode))
+                        continue;
+                any = true;
+                all = status.st_mode & 0111;
+        }
+        if (stream)
+                (void)closedir(stream);
+        return any && all;
+}
+
 int app_of_target(struct config *config, const char *target, struct problems *problems)
 {
         _cleanup_free_ char *file = realpath(target, NULL);
@@ -269,14 +314,19 @@ int app_of_target(struct config *config, const char *target, struct problems *pr
         if (!file)
                 return problems_add(problems, NULL,
                                     "%s: %s; expected the file of a native application, such as "
-                                    "./hello.so, or MODULE:NAME in Python",
+                                    "./hello.so, a folder, or MODULE:NAME in Python",
                                     target, strerrordesc_np(error));
+        name_of_file(name, file);
+        if (stat(file, &status) == 0 && S_ISDIR(status.st_mode))
+                return config_add_app(config, name,
+                                      (has_programs(file) ? &kind_cgi : &kind_static)->name, "/",
+                                      "root", file);
         if (stat(file, &status) < 0 || !S_ISREG(status.st_mode))
                 return problems_add(problems, NULL,
-                                    "%s: not a file; expected that of a native application, such "
-                                    "as ./hello.so, or MODULE:NAME in Python",
+                                    "%s: neither a file nor a folder; expected the file of a "
+                                    "native application, such as ./hello.so, a folder, or "
+                                    "MODULE:NAME in Python",
                                     target);
 
-        name_of_file(name, file);
         return config_add_app(config, name, kind_native.name, "/", "path", file);
 }

@@ -61,6 +61,7 @@ struct flight *flight_begin(struct flights *flights, const char *id, const char 
         atomic_store_explicit(&flight->status, 0, memory_order_relaxed);
         atomic_store_explicit(&flight->response_bytes, 0, memory_order_relaxed);
         atomic_store_explicit(&flight->thread, 0, memory_order_relaxed);
+        atomic_store_explicit(&flight->group, 0, memory_order_relaxed);
         atomic_store_explicit(&flight->renamed, 0, memory_order_relaxed);
         ticket_clear(&flight->ticket);
         flight->started_usec = started_usec;

@@ -41,6 +41,7 @@ struct flight {
         uint32_t target_size;   /* all of it, also what is not kept */
         uint64_t started_usec;  /* CLOCK_MONOTONIC */
         struct ticket ticket;
+        _Atomic int32_t group;    /* of processes that work for it; 0: none */
         _Atomic uint32_t renamed; /* 1: given_id counts, and is whole */
         char id[FLIGHT_ID_MAX];
         char given_id[FLIGHT_ID_MAX]; /* by the proxy in front */

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "master/orphans.h"
 #include "master/report.h"
 #include "master/spawn.h"
 
@@ -146,6 +147,7 @@ static void bury(struct child *child)
                 .age_usec = now_usec() - child->spawned_usec,
         };
 
+        orphans_kill(child->stored.box);
         recover(child->host->recoveries, &child->stored, child->printed, &death);
         child_forget(child);
         board_slot_clear(board_slot(child->board, child->slot));

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "worker/socket.h"
 #include "worker/transaction.h"
+#include "worker/watch.h"
 
 /* How long a draining worker waits for the first request of a connection: the retransmission of a
  * lost first segment comes after 1 s (RFC 6298, 2.1), so 2 s see it. */
@@ -195,6 +196,11 @@ static void set_deadline(struct connection *connection, uint64_t deadline)
                 connection->all->earliest = deadline;
 }
 
+static bool is_watched(const struct connection *connection)
+{
+        return connection->stage == CONNECTION_WORKING && watch_wanted(connection->transaction);
+}
+
 void connection_enter(struct connection *connection, enum connection_stage stage)
 {
         uint64_t now = now_usec();
@@ -207,7 +213,7 @@ void connection_enter(struct connection *connection, enum connection_stage stage
         connection->arrived = connection->moved = 0;
         connection->unread = (struct unread_bytes){0};
         connection->counted = stage == CONNECTION_BODY;
-        if (timeout == USEC_NEVER)
+        if (timeout == USEC_NEVER && !is_watched(connection))
                 set_deadline(connection, USEC_NEVER);
         else
                 set_deadline(connection, now + least(timeout, FIRST_LOOK_USEC));
@@ -307,8 +313,16 @@ static void cut(struct connection *connection)
 static bool look_at_work(struct connection *connection, uint64_t now)
 {
         uint64_t left = timeout_of(connection, now);
+        uint64_t next = left;
 
-        set_deadline(connection, left == USEC_NEVER ? left : now + left);
+        if (is_watched(connection)) {
+                const struct socket_facts facts = socket_facts(connection->fd);
+
+                next = least(left, LOOK_USEC);
+                if (facts.closed && !facts.unread)
+                        watch_left(connection->transaction);
+        }
+        set_deadline(connection, next == USEC_NEVER ? next : now + next);
         return left > 0;
 }
 

@@ -16,6 +16,7 @@
 #include "worker/http_info.h"
 #include "worker/http_pause.h"
 #include "worker/http_reply.h"
+#include "worker/redirect.h"
 #include "worker/relief.h"
 #include "worker/tls.h"
 #include "worker/socket.h"
@@ -455,6 +456,8 @@ static void take_finished(struct http *http, struct job *job)
 
                 relief_handled(&http->relief, now - job->submitted);
                 job = job->next;
+                if (redirect_follow(transaction))
+                        continue;
                 if (transaction->over)
                         transactions_remove(&http->orphans, transaction);
                 if (!transaction_finish(transaction))

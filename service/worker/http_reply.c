@@ -70,7 +70,7 @@ static ssize_t on_piece(void *data, uint64_t position, char *room, size_t size)
         if (n == STREAM_END)
                 return MHD_CONTENT_READER_END_OF_STREAM;
         if (n == STREAM_FAILED) {
-                transaction->cut_short = true;
+                transaction->cut_short = !transaction->abandoned;
                 return MHD_CONTENT_READER_END_WITH_ERROR;
         }
         return n;

@@ -173,17 +173,18 @@ static struct verdict take_forwarded(struct transaction *transaction, const stru
         return request->host ? verdict : (struct verdict){.status = 500, .reason = "no memory"};
 }
 
-/* Hand it to its application. @intake: the body that is still to come */
-static void run(struct transaction *transaction, struct stream *intake)
+void transaction_run(struct transaction *transaction, struct request *request,
+                     struct stream *intake)
 {
         struct service *service = transaction->service;
 
         transaction->exchange = (struct exchange){
-                .request = &transaction->request,
+                .request = request,
                 .response = &transaction->response,
                 .arena = &transaction->arena,
                 .app = service->apps[transaction->app],
                 .intake = intake,
+                .group = transaction->flight ? &transaction->flight->group : NULL,
                 .news = on_news,
                 .news_data = transaction,
                 .time_left = on_time_left,
@@ -239,7 +240,7 @@ static bool run_at_once(struct transaction *transaction)
         transaction->asks = transaction->framing.waits;
         if (transaction->asks)
                 stream_await(intake);
-        run(transaction, intake);
+        transaction_run(transaction, &transaction->request, intake);
         return true;
 }
 
@@ -370,7 +371,7 @@ bool transaction_complete(struct transaction *transaction)
                 transaction_refuse(transaction, 404, "no application is mounted here", false);
                 return false;
         }
-        run(transaction, NULL);
+        transaction_run(transaction, &transaction->request, NULL);
         transaction->phase = TRANSACTION_RUNNING;
         return true;
 }
@@ -386,7 +387,8 @@ void transaction_late(struct transaction *transaction)
 
 bool transaction_is_cut(const struct transaction *transaction)
 {
-        return transaction->overdue && (transaction->begun || !transaction->gathered);
+        return transaction->abandoned ||
+               (transaction->overdue && (transaction->begun || !transaction->gathered));
 }
 
 /* A response that begins when nobody waits for it any more is not sent. */
@@ -517,6 +519,7 @@ bool transaction_end(struct transaction *transaction, enum outcome outcome)
                 if (transaction->begun)
                         stream_break(transaction->exchange.stream);
                 stream_end(transaction->exchange.intake, -EPIPE);
+                app_abandon(&transaction->exchange);
                 if (transaction->overdue) { /* its application may never end */
                         transaction_give_up(transaction);
                         transaction->recorded = true;
@@ -532,6 +535,8 @@ bool transaction_finish(struct transaction *transaction)
         bool over = transaction->over;
 
         transaction->running = false;
+        if (!transaction->reason)
+                transaction->reason = transaction->exchange.reason;
         if (!transaction->refused && !transaction->begun && transaction->exchange.intake &&
             transaction->body_dropped > 0)
                 transaction_refuse(transaction, 413, "body too large", true);

@@ -69,6 +69,8 @@ struct transaction {
         _Atomic uint64_t limit_usec;   /* how long it may be; 0: overdue; USEC_NEVER: no limit */
         bool overdue;                  /* for too long: goes on without it */
         bool recorded;                 /* its access record is written */
+        bool abandoned;                /* the client left before there was anything to send */
+        unsigned redirects;            /* targets that its applications have named instead */
         struct response instead;       /* what the client gets then */
         struct arena instead_arena;
         _Atomic bool begins; /* its application says that it has a head to send */
@@ -152,6 +154,11 @@ bool transaction_reads(const struct transaction *transaction);
  * complete.
  */
 bool transaction_complete(struct transaction *transaction);
+
+/** transaction_run() - hand it to its application. @request: what that is to answer; @intake: the
+ * body that is still to come, or NULL. */
+void transaction_run(struct transaction *transaction, struct request *request,
+                     struct stream *intake);
 
 /** transaction_rests() - from now on its application is waited for. */
 void transaction_rests(struct transaction *transaction);

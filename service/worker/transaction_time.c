@@ -92,6 +92,7 @@ void transaction_overdue(struct transaction *transaction)
         transaction->service->overdue = true;
         transaction->reason = "its application took too long";
         overdues_add(&transaction->service->overdues, transaction, limit);
+        app_abandon(&transaction->exchange);
         if (!transaction->begun) {
                 transaction->answer = &transaction->instead;
                 response_error(transaction->answer, &transaction->instead_arena, 504, NULL);

@@ -150,8 +150,8 @@ static void test_target_that_is_no_file_is_a_problem_that_helps(void)
 
         assert(app_of_target(&config, "/nonexistent/hello.so", &problems) == -EINVAL);
         assert(told(&problems, "/nonexistent/hello.so: No such file or directory"));
-        assert(app_of_target(&config, "/", &problems) == -EINVAL);
-        assert(told(&problems, "/: not a file"));
+        assert(app_of_target(&config, "/dev/null", &problems) == -EINVAL);
+        assert(told(&problems, "/dev/null: neither a file nor a folder"));
         assert(told(&problems, "./hello.so"));
         assert(config.n_apps == 0);
         problems_free(&problems);

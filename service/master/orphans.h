@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Programs that a dead worker ran for its requests: with it nobody is left who would end them. */
+#pragma once
+
+#include "board/box.h"
+
+/** orphans_kill() - kill the process groups that the box of a worker names which has just died. */
+void orphans_kill(const struct box *box);

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""CGI programs that misbehave: each ends as documented and leaves nothing behind, and the worker is none the worse for it."""
+import os
+import re
+import signal
+import socket
+import struct
+
+import pytest
+
+from lib.client import Incomplete
+from lib.processes import children, descriptors
+from lib.cgi import compiled, processes_of
+from lib.serving import Serving
+from lib.wait import wait_until
+
+SETTINGS = "linger = 1s\noutput_limit = 20m\nerror_limit = 100k\n"
+HASTY = "timeout = 700ms\ndeadline = 1s\nlinger = 200ms\n"
+
+
+def application(build, more, name="cgi", mount="/"):
+    return f"[app {name}]\ntype = cgi\nmount = {mount}\nprogram = {compiled(build)}/unruly\n{more}"
+
+
+def config(build, more, server="[server]\nworkers = 1\nthreads = 4\n"):
+    return server + application(build, more)
+
+
+def programs(build):
+    return processes_of(compiled(build) / "unruly")
+
+
+@pytest.fixture(name="server", scope="module")
+def a_server(build, tmp_path_factory):
+    with Serving(build, tmp_path_factory.mktemp("faults"), config(build, SETTINGS) + application(build, HASTY, "hasty", "/hasty")) as running:
+        running.ask("/answer")
+        [running.worker] = running.workers()
+        yield running
+        assert running.workers() == [running.worker] and not running.lines("EVENT=worker-died")
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(request, build):
+    """After each test that uses the server they share: no process, no descriptor, no zombie, no request."""
+    if "server" not in request.fixturenames:
+        yield
+        return
+    server = request.getfixturevalue("server")
+    before = descriptors(server.worker)
+    yield
+    wait_until(lambda: not programs(build), 10, "no program runs any more")
+    wait_until(lambda: not children(server.worker) and len(descriptors(server.worker)) <= len(before), 10,
+               f"no descriptor stays: {before}, {descriptors(server.worker)}")
+    assert server.ask("/answer").body == b"answer\n"
+
+
+def failed(server, answer, *words):
+    """The event that tells of it; there is one."""
+    event = server.wait_for_line("EVENT=program-failed", f"REQUEST_ID={answer.request_id}", *words)
+    server.wait_for_line("OUTCOME=", f"REQUEST_ID={answer.request_id}")
+    assert len(server.lines("EVENT=program-failed", f"REQUEST_ID={answer.request_id}")) == 1
+    assert re.search(r"CGI_PID=\d+", event) and "PROGRAM=/" in event and re.search("APP=(cgi|hasty)", event)
+    return event
+
+
+@pytest.mark.parametrize("mode, status, why, ending", [
+    ("nothing", 502, "it printed nothing", "EXIT_CODE=0"), ("headers_only", 502, "ended within the header block", "EXIT_CODE=0"),
+    ("endless_head", 502, "header block is too large", "SIGNAL=TERM"), ("endless_line", 502, "header block is too large", "SIGNAL=TERM"),
+    ("junk", 502, "its header block", ""), ("nph", 502, "NPH", ""), ("short_length", 502, "less than its Content-Length", "EXIT_CODE=0"),
+    ("hasty/drip_head", 504, "did nothing for too long", "SIGNAL=TERM"), ("hasty/silent", 504, "did nothing for too long", "SIGNAL=TERM"),
+    ("hasty/ignores_term", 504, "did nothing for too long", "SIGNAL=KILL"), ("hasty/family", 504, "did nothing for too long", "SIGNAL=KILL")])
+def test_no_answer_is_a_502_or_504_with_a_reason(server, mode, status, why, ending):
+    answer = server.ask(f"/{mode}")
+    assert answer.status == status
+    assert ending in failed(server, answer, why)
+    server.wait_for_line(f"GET /{mode} HTTP/1.1 {status}", why)
+
+
+@pytest.mark.parametrize("mode, why, outcome", [
+    ("endless_body", "beyond output_limit", "app-failed"), ("hasty/drip_body", "it took too long", "app-failed"),
+    ("hasty/family_streams", "did nothing for too long", "app-failed"), ("short_stream", "less than its Content-Length", "app-failed")])
+def test_answer_that_has_begun_is_cut(server, mode, why, outcome):
+    before = len(server.lines(f"GET /{mode} "))
+    with server.connect() as connection:
+        with pytest.raises(Incomplete):
+            connection.ask(f"/{mode}")
+    line = server.wait_for_line(f"GET /{mode} ", "OUTCOME=", after=before)
+    assert f"OUTCOME={outcome}" in line and "200" in line
+    server.wait_for_line("EVENT=program-failed", re.search(r"REQUEST_ID=\w+", line)[0], why)
+
+
+@pytest.mark.parametrize("mode, words", [
+    ("fails", ("it failed", "EXIT_CODE=3")), ("crashes", ("it was killed", "SIGNAL=SEGV")),
+    ("closes_stdout", ("went on after its answer", "SIGNAL=TERM"))])
+def test_good_answer_with_a_bad_ending(server, mode, words):
+    answer = server.ask(f"/{mode}")
+    assert (answer.status, answer.body) == (200, b"answer\n")
+    failed(server, answer, *words)
+
+
+@pytest.mark.parametrize("mode", ["forks", "forks_quietly"])
+def test_child_that_stays_does_not_hold_the_request(server, mode):
+    answer = server.ask(f"/{mode}")
+    assert (answer.status, answer.body) == (200, b"answer\n")
+    line = server.wait_for_line(f"REQUEST_ID={answer.request_id}", "OUTCOME=ok")
+    assert int(re.search(r"DURATION_USEC=(\d+)", line)[1]) < 5_000_000
+    assert not server.lines("EVENT=program-failed", f"REQUEST_ID={answer.request_id}")
+
+
+# -- standard error ----------------------------------------------------------------------------------------
+
+def errors(server, answer, n):
+    return wait_until(lambda: len(found := server.lines("STREAM=stderr", f"REQUEST_ID={answer.request_id}")) >= n and found, 10, "errors arrive")
+
+
+def test_errors_are_records_of_their_request(server):
+    answer = server.ask("/errors")
+    found = errors(server, answer, 3)
+    assert len(found) == 3 and all(re.search(r"APP=cgi .*CGI_PID=\d+", line) for line in found)
+    assert " first " in found[0] and "third without end" in found[2]
+
+
+def test_errors_are_bytes(server):
+    [line] = errors(server, server.ask("/error_bytes"), 1)
+    assert line.count("APP=cgi") == 1 and r"a\x00b" in line
+
+
+def test_errors_behind_the_answer_are_read(start, build, tmp_path):
+    """The client does not wait for them."""
+    mark = tmp_path / "mark"
+    with start(config(build, "linger = 20s\n")) as server:
+        answer = server.ask(f"/error_late?{mark}")
+        assert answer.body == b"answer\n" and not server.lines("STREAM=stderr")
+        mark.touch()
+        [line] = errors(server, answer, 1)
+        assert " late " in line
+        wait_until(lambda: not programs(build), 10, "it has ended")
+
+
+def test_errors_are_bounded_and_what_is_dropped_is_counted(server):
+    answer = server.ask("/error_flood")
+    assert answer.body == b"answer\n"
+    line = server.wait_for_line("dropped", f"REQUEST_ID={answer.request_id}")
+    assert f"{2_000_000 - 102_400} bytes more" in line
+    kept = server.lines("eeee", f"REQUEST_ID={answer.request_id}")
+    assert 100 <= len(kept) <= 104
+
+
+# -- clients that leave, workers that end ---------------------------------------------------------------------
+
+@pytest.mark.parametrize("mode, reset", [("silent", False), ("drip_body", False), ("family", True)])
+def test_client_that_leaves_ends_the_program(start, build, mode, reset):
+    """No limit of time does it here."""
+    with start(config(build, "timeout = 0\ndeadline = 0\nlinger = 200ms\n")) as server:
+        connection = server.connect()
+        connection.send(f"GET /{mode} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        wait_until(lambda: programs(build), 10, "the program runs")
+        if mode == "drip_body":
+            connection.socket.recv(1)
+        if reset:
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.socket.close()
+        wait_until(lambda: not programs(build), 10, "it has ended")
+        line = server.wait_for_line(f"GET /{mode} ", "OUTCOME=")
+        assert "OUTCOME=client-abort" in line and (mode == "drip_body" or " 499 " in line)
+        assert not server.lines("EVENT=program-failed") and not server.lines("handler failed")
+        assert len(server.workers()) == 1 and not children(server.workers()[0])
+
+
+@pytest.mark.parametrize("number, mode", [(signal.SIGKILL, "silent"), (signal.SIGKILL, "family"), (signal.SIGABRT, "family_streams")])
+def test_worker_that_dies_takes_its_programs_along(start, build, number, mode):
+    with start(config(build, "timeout = 0\ndeadline = 0\nlinger = 1h\n")) as server, server.connect() as connection:
+        connection.send(f"GET /{mode} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        wait_until(lambda: len(programs(build)) >= (1 if mode == "silent" else 6), 10, "the program runs")
+        [worker] = server.workers()
+        os.kill(worker, number)
+        wait_until(lambda: not programs(build), 10, "none of them is left")
+        server.wait_for_line("EVENT=worker-died")
+        wait_until(lambda: len(server.lines("EVENT=worker-ready")) == 2, 20, "a successor is ready")
+        server.wait_for_line(f"GET /{mode} ", "OUTCOME=worker-died")
+
+
+def test_programs_end_with_the_service(start, build):
+    """A request that goes on is waited for until graceful_timeout, its program is killed with the worker."""
+    limits = "[server]\nworkers = 1\nthreads = 2\ngraceful_timeout = 500ms\n"
+    with start(config(build, "timeout = 0\ndeadline = 0\n", limits)) as server, server.connect() as connection:
+        connection.send(b"GET /family HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: len(programs(build)) == 6, 10, "the program runs")
+        assert server.stop() == 0
+        wait_until(lambda: not programs(build), 10, "none of them is left")
+        server.wait_for_line("GET /family ", "OUTCOME=shutdown")
+
+
+def test_program_that_ends_in_time_is_waited_for(start, build):
+    with start(config(build, "timeout = 1s\n")) as server, server.connect() as connection:
+        connection.send(b"GET /silent HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: programs(build), 10, "the program runs")
+        server.signal(signal.SIGTERM)
+        assert connection.receive().status == 504
+        assert server.process.wait(20) == 0 and not programs(build)
+
+
+def test_request_timeout_of_the_server_ends_the_program_too(start, build):
+    with start(config(build, "timeout = 0\n") + "[http]\nrequest_timeout = 500ms\n") as server:
+        assert server.ask("/silent").status == 504
+        wait_until(lambda: not programs(build), 10, "it has ended")
+        server.wait_for_line("EVENT=request-timeout")
