@@ -27,6 +27,7 @@
 #include "worker/notify.h"
 #include "worker/pool.h"
 #include "worker/signals.h"
+#include "worker/spin.h"
 #include "worker/stacks.h"
 #include "worker/unseen.h"
 #include "worker/wear.h"
@@ -38,14 +39,6 @@
 
 /* Descriptors beside those of the connections: logs, plug-ins, what applications open. */
 #define DESCRIPTORS_BESIDE 512
-
-/* libmicrohttpd 0.9.75 can ask for one turn after another without anything to do (a chunk-size line
- * larger than its buffer). After so many idle turns the loop pauses a little instead of burning a
- * core until that connection's deadline, and again after a few more; a download whose client reads
- * as fast as it is sent looks the same, and still gets tens of MB a second. */
-#define SPIN_TURNS_MAX   50
-#define SPIN_TURNS_AGAIN 2
-#define SPIN_PAUSE       (5 * USEC_PER_MSEC)
 
 /* How long the last records may take to reach the journal. */
 #define LAST_RECORDS_USEC (500 * USEC_PER_MSEC)
@@ -78,7 +71,7 @@ struct worker {
         uint64_t now;
         bool hurries; /* there is something to do without any event */
         bool asked;   /* the last turn asked for events */
-        unsigned idle_turns;
+        struct spin spin;
         int failure; /* of the loop: a negative errno */
 };
 
@@ -399,22 +392,6 @@ static uint64_t earliest(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
-static bool spins(const struct worker *worker)
-{
-        return worker->idle_turns > SPIN_TURNS_MAX;
-}
-
-/* @n: what the turn had to do beside the library's own wishes. */
-static void count_idle_turn(struct worker *worker, int n, uint64_t library)
-{
-        if (library >= SPIN_PAUSE)
-                worker->idle_turns = 0;
-        else if (n == 0 && !spins(worker))
-                worker->idle_turns++;
-        else if (worker->idle_turns > SPIN_TURNS_MAX - SPIN_TURNS_AGAIN)
-                worker->idle_turns = SPIN_TURNS_MAX - SPIN_TURNS_AGAIN;
-}
-
 static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
 {
         uint64_t wake = earliest(worker->next_beat, http_wake_usec(worker->http));
@@ -429,9 +406,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
-        if (spins(worker) && library < SPIN_PAUSE)
-                library = SPIN_PAUSE;
-        return earliest(library, wake > now ? wake - now : 0);
+        return earliest(spin_pause(&worker->spin, library), wake > now ? wake - now : 0);
 }
 
 static bool serving(const struct worker *worker, uint64_t now)
@@ -482,7 +457,7 @@ static int wait_for_events(struct worker *worker)
                 return 0;
         library = http_timeout_usec(worker->http);
         n = loop_turn(&worker->loop, hurries ? 0 : wait_usec(worker, worker->now, library));
-        count_idle_turn(worker, hurries ? 1 : n, library);
+        spin_count(&worker->spin, hurries ? 1 : n, library);
         return n < 0 ? n : 0;
 }
 
