@@ -164,11 +164,10 @@ int appsrv_print(appsrv_ctx *ctx, appsrv_req *req, int stream, const char *text,
         return log_commit(app->host->log, &record);
 }
 
-void appsrv_left_out(appsrv_req *req, const char *name, size_t len)
+void app_left_out(const struct exchange *exchange, const char *name, size_t size)
 {
-        const struct exchange *exchange = (const struct exchange *)req;
         struct app *app = exchange->app;
-        int shown = len < NAME_SHOWN_MAX ? (int)len : NAME_SHOWN_MAX;
+        int shown = size < NAME_SHOWN_MAX ? (int)size : NAME_SHOWN_MAX;
         struct record record;
 
         if (atomic_exchange(&app->told_left_out, true))
@@ -181,6 +180,11 @@ void appsrv_left_out(appsrv_req *req, const char *name, size_t len)
                       "Application %s is not given header %.*s, whose name has an underscore",
                       app_name(app), shown, name);
         (void)log_commit(app->host->log, &record);
+}
+
+void appsrv_left_out(appsrv_req *req, const char *name, size_t len)
+{
+        app_left_out((const struct exchange *)req, name, len);
 }
 
 /* MESSAGE, and the place in the source when there is one. */

@@ -129,10 +129,21 @@ static int refuse_start(const struct run *run, int error)
         return refuse(run->exchange, full ? 503 : 500, "the program cannot be started");
 }
 
+static void tell_what_is_left_out(const struct run *run)
+{
+        const struct request *request = run->exchange->request;
+
+        for (size_t i = 0; i < request->n_headers; i++)
+                if (memchr(request->headers[i].name, '_', request->headers[i].name_size))
+                        app_left_out(run->exchange, request->headers[i].name,
+                                     request->headers[i].name_size);
+}
+
 static int make_environ(struct run *run)
 {
         const struct cgi *cgi = cgi_of(run->exchange);
 
+        tell_what_is_left_out(run);
         run->environ = (struct cgi_environ){.arena = run->exchange->arena};
         cgi_environ_request(&run->environ, &cgi->fixed, &cgi->settings, &run->program,
                             run->exchange->request);

@@ -55,7 +55,7 @@ RUNS_IN_CHILD static void close_others(void)
 }
 
 /* The hard limit too, so that no program takes it back. */
-RUNS_IN_CHILD static int limit(int resource, uint64_t value)
+RUNS_IN_CHILD static int limit(__rlimit_resource_t resource, uint64_t value)
 {
         struct rlimit now;
 

@@ -65,3 +65,6 @@ int exchange_set_head(struct exchange *exchange, int code, const char *type, boo
  */
 void app_record(struct record *record, const struct app *app, const struct exchange *exchange,
                 int priority);
+
+/** app_left_out() - tell once that an application is not given a header for its underscore. */
+void app_left_out(const struct exchange *exchange, const char *name, size_t size);

@@ -60,6 +60,7 @@ def test_program_in_each_language_has_variables_and_body(server, script, kind):
     assert {name: found.get(name) for name in expected} == expected
     assert found[b"SERVER_SOFTWARE"].startswith(b"appsrv/") and found[b"PATH_TRANSLATED"].endswith(b"/a b/c")
     assert not {b"HTTP_PROXY", b"HTTP_X_UNDER", b"APPSRV_TEST_SECRET", b"REMOTE_USER", b"AUTH_TYPE", b"HTTPS"} & set(found)
+    server.wait_for_line("is not given header X_Under", "EVENT=header-left-out")
 
 
 def test_mount_is_part_of_the_name(server):
