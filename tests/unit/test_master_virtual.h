@@ -353,10 +353,11 @@ static sd_event_source *watch_of(pid_t pid)
 static void tell_death(struct process *process)
 {
         sd_event_source *source = watch_of(process->pid);
-        siginfo_t how = {.si_pid = process->pid,
-                         .si_code = process->signal ? CLD_KILLED : CLD_EXITED,
-                         .si_status = process->signal ? process->signal : process->code};
+        siginfo_t how = {0};
 
+        how.si_pid = process->pid;
+        how.si_code = process->signal ? CLD_KILLED : CLD_EXITED;
+        how.si_status = process->signal ? process->signal : process->code;
         assert(source && source->enabled);
         source->enabled = false;
         process->death_usec = NEVER;
