@@ -15,7 +15,7 @@ struct verb {
 
 static const struct verb verbs[] = {
         {"serve", cli_serve,
-         "serve [-c FILE] [--listen ADDR]... [--log auto|journal|console] [TARGET]",
+         "serve [-c FILE] [--listen ADDR]... [--log auto|journal|console] [--reload] [TARGET]",
          "be the server: of the configured applications, or of TARGET alone"},
         {"check", cli_check, "check [-c FILE]",
          "validate the configuration and load every application"},

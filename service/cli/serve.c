@@ -37,6 +37,7 @@ static int parse_arguments(int argc, char *argv[], struct master_options *option
                 {"config", required_argument, NULL, 'c'},
                 {"listen", required_argument, NULL, 'l'},
                 {"log", required_argument, NULL, 'g'},
+                {"reload", no_argument, NULL, 'r'},
                 {0},
         };
         const char *file = NULL;
@@ -47,6 +48,8 @@ static int parse_arguments(int argc, char *argv[], struct master_options *option
                         file = optarg;
                 else if (option == 'l')
                         listen[options->n_listen++] = optarg;
+                else if (option == 'r')
+                        options->reload = true;
                 else if (option != 'g' || parse_target(optarg, &options->log_target) < 0)
                         return -EINVAL;
         }
@@ -64,6 +67,14 @@ static int parse_arguments(int argc, char *argv[], struct master_options *option
         return 0;
 }
 
+/* Who changes the code looks at the console. */
+static void develop(struct master_options *options)
+{
+        if (options->log_target == LOG_TARGET_AUTO)
+                options->log_target = LOG_TARGET_CONSOLE;
+        (void)setenv("APPSRV_RELOAD", "1", 1);
+}
+
 int cli_serve(int argc, char *argv[])
 {
         struct master_options options = {.log_target = LOG_TARGET_AUTO};
@@ -73,5 +84,7 @@ int cli_serve(int argc, char *argv[])
                 return EXIT_CODE_BUG;
         if (parse_arguments(argc, argv, &options, listen) < 0)
                 return EXIT_CODE_CONFIG;
+        if (options.reload)
+                develop(&options);
         return master_run(&options);
 }

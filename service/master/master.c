@@ -18,9 +18,11 @@
 #include "master/recorder.h"
 #include "master/report.h"
 #include "master/scaling.h"
+#include "master/sockets.h"
 #include "master/spawn.h"
 #include "master/status.h"
 #include "master/systemd.h"
+#include "master/watch.h"
 #include "master/window.h"
 #include "worker/worker.h"
 
@@ -55,6 +57,7 @@ struct master {
         struct recorder recorder;
         struct window window;
         struct scaling scaling;
+        struct watch *watch; /* NULL: nobody asked for it */
 };
 
 static sd_event *loop_of(const struct master *master)
@@ -103,6 +106,7 @@ static int begin_generation(struct master *master, struct setup *setup)
         generation->next = master->generations;
         master->generations = generation;
         master->coming = generation;
+        watch_follow(master->watch, &master->options->source, generation->setup.config);
         generation_fill(generation);
         return 0;
 }
@@ -153,23 +157,11 @@ static void update_status(struct master *master)
         master->sample = now;
 }
 
-/* Where nobody sees the records, a person who typed the command is told where they are. */
-static void announce(const struct master *master)
-{
-        if (!master->options->target || log_is_console(log_of(master)))
-                return;
-        for (size_t i = 0; i < master->listeners.n; i++)
-                (void)printf("Serving %s on %s\n", master->options->target,
-                             master->listeners.list[i].name);
-        (void)printf("Records: journalctl -f -t appsrv\n");
-        (void)fflush(stdout);
-}
-
 static void first_ready(struct master *master, const struct generation *generation)
 {
         report(log_of(master), EVENT_MASTER_READY, NULL, "Ready: %u workers serve",
                generation->scale.wanted);
-        announce(master);
+        sockets_announce(&master->listeners, master->options, log_of(master));
 }
 
 static void reload(struct master *master);
@@ -259,6 +251,18 @@ static void reload(struct master *master)
         r = begin_generation(master, &setup);
         if (r < 0)
                 refuse_reload(master, strerror(-r));
+}
+
+/* What is being loaded is out of date. */
+static void on_files_changed(void *data)
+{
+        struct master *master = data;
+
+        if (master->coming && master->serving) {
+                generation_stop(master->coming);
+                master->coming = NULL;
+        }
+        reload(master);
 }
 
 static void stop(struct master *master)
@@ -438,29 +442,6 @@ static int open_log(struct master *master)
 }
 
 /* Return: an exit_code. */
-static int take_sockets(struct master *master)
-{
-        char culprit[LISTEN_NAME_MAX] = "", status[LISTEN_NAME_MAX + 128];
-        struct problems problems = {0};
-        int r;
-
-        r = listen_all(&master->listeners, master->options->listen, master->options->n_listen,
-                       culprit);
-        if (r < 0) {
-                (void)snprintf(status, sizeof(status), "cannot listen on %s: %s", culprit,
-                               listen_error(r));
-                (void)problems_add(&problems, NULL, "%s", status);
-                report_problems(log_of(master), &problems);
-                problems_free(&problems);
-                manager_failed(-r, status);
-                return listen_is_config_error(r) ? EXIT_CODE_CONFIG : EXIT_CODE_UNAVAILABLE;
-        }
-        for (size_t i = 0; i < master->listeners.n; i++)
-                report_listening(log_of(master), master->listeners.list[i].name);
-        return EXIT_CODE_OK;
-}
-
-/* Return: an exit_code. */
 static int load_first_config(struct master *master)
 {
         struct problems problems = {0};
@@ -524,10 +505,14 @@ static int set_up(struct master *master)
         r = open_window(master);
         if (r < 0)
                 return cannot(master, "open the socket for `appsrv status`", r);
-        r = add_sources(master);
+        if (master->options->reload)
+                r = watch_new(&master->watch, loop_of(master), log_of(master), on_files_changed,
+                              master);
+        if (r == 0)
+                r = add_sources(master);
         if (r < 0)
                 return cannot(master, "watch sockets, signals and time", r);
-        code = take_sockets(master);
+        code = sockets_take(&master->listeners, master->options, log_of(master));
         return code != EXIT_CODE_OK ? code : load_first_config(master);
 }
 
@@ -540,6 +525,7 @@ static void tear_down(struct master *master)
                 master->generations = generation->next;
                 generation_free(generation);
         }
+        watch_free(master->watch);
         recorder_stop(&master->recorder);
         (void)sd_event_unref(loop_of(master));
         notify_close(&master->notify);

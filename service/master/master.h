@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/config.h"
@@ -20,6 +21,7 @@ struct master_options {
                 *listen; /* --listen addresses, used when systemd passed no socket named "http" */
         size_t n_listen; /* 0: 127.0.0.1:8080 */
         enum log_target log_target;
+        bool reload; /* as soon as a file has changed */
 };
 
 /**

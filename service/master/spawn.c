@@ -39,6 +39,9 @@ static void reset_signals(void)
 
         (void)sigemptyset(&none);
         (void)signal(SIGPIPE, SIG_DFL);
+        /* They are for the master; who sends them to all must not stop the workers. */
+        (void)signal(SIGTTIN, SIG_IGN);
+        (void)signal(SIGTTOU, SIG_IGN);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

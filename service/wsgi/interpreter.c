@@ -93,6 +93,9 @@ static PyStatus initialise(const char *program)
         if (PyStatus_Exception(status))
                 return status;
         PyConfig_InitIsolatedConfig(&config);
+        /* What was compiled is told from what was written since by size and second alone: a file
+         * that is changed twice in one is another one (`serve --reload`). */
+        config.write_bytecode = getenv("APPSRV_RELOAD") == NULL;
         status = PyConfig_SetBytesString(&config, &config.program_name, program);
         if (!PyStatus_Exception(status))
                 status = PyConfig_SetBytesString(&config, &config.executable, program);

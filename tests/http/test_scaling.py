@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 from lib import builds
 from lib.client import Load
@@ -107,6 +108,15 @@ def test_signals_ask_for_one_more_and_one_fewer(start):
         server.signal(signal.SIGHUP)
         server.wait_for_state("READY=1", after=told)
         wait_until(lambda: len(server.workers()) == 2, 20, "two workers")
+
+
+def test_signals_to_all_processes_stop_no_worker(start):
+    """Whose processes are a shell's would be stopped; those of this test have a session of their own, and would not."""
+    with start(TWO) as server:
+        for pid in server.workers():
+            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+            [ignored] = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigIgn:")]
+            assert all(ignored >> number - 1 & 1 for number in (signal.SIGTTIN, signal.SIGTTOU))
 
 
 def test_one_that_is_taken_back_before_it_is_ready_is_no_failure(start, build):

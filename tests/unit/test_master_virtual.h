@@ -355,10 +355,10 @@ static sd_event_source *watch_of(pid_t pid)
 static void tell_death(struct process *process)
 {
         sd_event_source *source = watch_of(process->pid);
-        siginfo_t how = {.si_code = process->signal ? CLD_KILLED : CLD_EXITED};
+        siginfo_t how = {0};
 
-        /* Not designated: clang takes two members of one union for one. */
         how.si_pid = process->pid;
+        how.si_code = process->signal ? CLD_KILLED : CLD_EXITED;
         how.si_status = process->signal ? process->signal : process->code;
         assert(source && source->enabled);
         source->enabled = false;
