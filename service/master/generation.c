@@ -151,7 +151,9 @@ static void recycle(struct generation *generation)
 
                 candidates[i] = (struct recycle_candidate){
                         .state = child->state,
+                        .id = child->subject.worker_id,
                         .settled = child_settled(child),
+                        .urgent = child->worn == WEAR_STUCK,
                         .worn_usec = child->worn_usec,
                 };
         }

@@ -516,6 +516,7 @@ bool transaction_finish(struct transaction *transaction)
         bool over = transaction->over;
 
         transaction->running = false;
+        transaction->service->n_overdue -= transaction->overdue;
         if (!transaction->begun && transaction->exchange.intake && transaction->body_dropped > 0)
                 transaction_refuse(transaction, 413, "body too large", true);
         if (over)
