@@ -48,8 +48,8 @@ struct master {
         struct generation *coming;      /* the one that starts; NULL: none */
         unsigned last_number;
         bool stopping;
-        char refusal[MANAGER_STATUS_MAX / 2]; /* why the last reload was refused; "": it was not */
-        bool reload_again;                    /* asked for while one was going on */
+        struct reload_outcome reloaded;
+        bool reload_again; /* asked for while one was going on */
         struct status_sample sample;
         struct recorder recorder;
         struct window window;
@@ -125,12 +125,31 @@ static void bury_generations(struct master *master)
                 (void)sd_event_exit(loop_of(master), EXIT_CODE_OK);
 }
 
+/* What those that start have said last: who takes minutes is named. */
+static void tell_loading(struct master *master)
+{
+        const struct generation *coming = master->coming;
+        unsigned ready = generation_serving(coming);
+        const char *said = "";
+        char status[MANAGER_STATUS_MAX];
+
+        for (size_t i = 0; i < coming->n_children; i++)
+                if (coming->children[i].state == WORKER_STARTING && coming->children[i].said[0])
+                        said = coming->children[i].said;
+        (void)snprintf(status, sizeof(status), "%s: %u of %u workers ready%s%s",
+                       master->serving ? "reloading" : "starting", ready, coming->n_workers,
+                       said[0] ? ", " : "", said);
+        manager_status(&master->manager, status);
+}
+
 static void update_status(struct master *master)
 {
         const struct generation *serving = master->serving;
         struct status_sample now = {.taken_usec = now_usec()};
         char text[128], status[MANAGER_STATUS_MAX];
 
+        if (master->coming && !master->stopping)
+                tell_loading(master);
         if (!serving || master->stopping || master->coming)
                 return;
         now.log_lost =
@@ -142,7 +161,8 @@ static void update_status(struct master *master)
                 status_format(text, sizeof(text), &master->sample, &now,
                               listen_backlog(&master->listeners));
                 (void)snprintf(status, sizeof(status), "%s%s%s", text,
-                               master->refusal[0] ? "; reload refused: " : "", master->refusal);
+                               master->reloaded.refusal[0] ? "; reload refused: " : "",
+                               master->reloaded.refusal);
                 manager_status(&master->manager, status);
         }
         master->sample = now;
@@ -176,7 +196,7 @@ static void on_generation_ready(void *data, struct generation *generation)
 
         master->coming = NULL;
         master->serving = generation;
-        master->refusal[0] = '\0';
+        master->reloaded = (struct reload_outcome){0};
         master->sample = (struct status_sample){0};
         log_set_level(log_of(master), (int)generation->setup.config->log_level);
         if (older) {
@@ -197,8 +217,10 @@ static void refuse_reload(struct master *master, const char *why)
 {
         char status[MANAGER_STATUS_MAX];
 
-        (void)snprintf(master->refusal, sizeof(master->refusal), "%s", why);
-        (void)snprintf(status, sizeof(status), "serving; reload refused: %s", master->refusal);
+        master->reloaded.under_way = 0;
+        (void)snprintf(master->reloaded.refusal, sizeof(master->reloaded.refusal), "%s", why);
+        (void)snprintf(status, sizeof(status), "serving; reload refused: %s",
+                       master->reloaded.refusal);
         manager_ready(&master->manager, status);
         if (master->reload_again)
                 reload(master);
@@ -236,6 +258,7 @@ static void reload(struct master *master)
 
         if (master->stopping)
                 return;
+        master->reloaded.under_way = 1;
         master->reload_again = master->coming != NULL;
         if (master->coming)
                 return;
@@ -491,6 +514,7 @@ static int open_window(struct master *master)
                 .recoveries = &master->recorder.recoveries,
                 .listeners = &master->listeners,
                 .box = master->recorder.box.box,
+                .reload = &master->reloaded,
         };
 
         return window_open(&master->window, &scene, loop_of(master), master->notify.path);

@@ -19,11 +19,17 @@ struct listeners;
 struct recoveries;
 
 #define WINDOW_SOCKET  "status"
-#define WINDOW_VERSION 1
+#define WINDOW_VERSION 2
 
 /* So many that have not read all yet: what they do not read are descriptors in flight, which the
  * kernel counts and limits for all that we pass, to systemd as well. */
 #define WINDOW_VIEWERS_MAX 8
+
+/* Of the last reload. */
+struct reload_outcome {
+        uint32_t under_way; /* 1: it is not known yet */
+        char refusal[256];  /* why it was refused; "": it was not, or there was none */
+};
 
 enum window_kind {
         WINDOW_MASTER, /* the first message; with the master's own black box */
@@ -43,10 +49,11 @@ struct window_message {
         uint32_t state; /* enum worker_state */
         uint32_t slot;  /* of the board before it */
         /* of the master */
-        uint32_t n_recoveries; /* black boxes of the dead that wait for the journal */
-        uint64_t n_following;  /* messages, unless the socket has no room for all of them */
-        uint64_t backlog;      /* as listen_backlog() says */
-        uint64_t started_usec; /* CLOCK_MONOTONIC; of both */
+        uint32_t n_recoveries;        /* black boxes of the dead that wait for the journal */
+        uint64_t n_following;         /* messages, unless the socket has no room for all of them */
+        uint64_t backlog;             /* as listen_backlog() says */
+        uint64_t started_usec;        /* CLOCK_MONOTONIC; of both */
+        struct reload_outcome reload; /* of the master */
 };
 
 #define WINDOW_MAGIC "appsrvWI"
@@ -57,6 +64,7 @@ struct window_scene {
         const struct recoveries *recoveries;
         const struct listeners *listeners;
         const struct box *box; /* the master's own */
+        const struct reload_outcome *reload;
 };
 
 struct window {
