@@ -19,6 +19,7 @@
 #include "log/log.h"
 #include "master/listen.h"
 #include "master/notify.h"
+#include "master/oom.h"
 #include "master/recover.h"
 #include "master/store.h"
 #include "master/supervise.h"
@@ -41,6 +42,7 @@ struct child_host {
         enum log_target log_target;
         int console;
         struct store *store;
+        struct oom *oom;
         struct recoveries *recoveries; /* where the boxes of the dead go */
 };
 
@@ -70,6 +72,8 @@ struct child {
         int printed[2];           /* read ends of its standard output and error */
         bool leaving;             /* it was told to end, or said that it was */
         bool discarded;           /* the master killed it before it served anybody */
+        bool killed;              /* the master sent it SIGKILL */
+        bool hung;                /* it was silent for too long */
         bool cut; /* the master killed it because its requests took too long to finish */
         enum wear_reason worn; /* why it asked for a successor */
         uint64_t worn_memory;

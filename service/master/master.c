@@ -53,6 +53,7 @@ struct master {
         struct status_sample sample;
         struct recorder recorder;
         struct window window;
+        struct oom oom;
 };
 
 static sd_event *loop_of(const struct master *master)
@@ -366,6 +367,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
         struct master *master = data;
 
         (void)usec;
+        oom_turn(&master->oom, now_usec());
         update_status(master);
         if (is_worth_waiting(master))
                 manager_extend(EXTENSION_USEC);
@@ -582,6 +584,8 @@ int master_run(const struct master_options *options)
         master.owner.host.log_target = options->log_target;
         /* Workers need it where their standard error is not it any more. */
         master.owner.host.console = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        oom_begin_self(&master.oom);
+        master.owner.host.oom = &master.oom;
         master.owner.host.store = &master.recorder.store;
         master.owner.host.recoveries = &master.recorder.recoveries;
 

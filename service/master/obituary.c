@@ -29,6 +29,20 @@ static const char *signal_name(int number)
         return name ? name : "unknown";
 }
 
+/* For those who count deaths by their causes. */
+static const char *cause_of(const struct death *death, int signal)
+{
+        if (!death->known && signal == 0)
+                return "service-killed";
+        if (death->oom)
+                return "out-of-memory";
+        if (death->hung)
+                return "hung";
+        if (death->cut)
+                return "graceful-timeout";
+        return death->known && death->how.si_code == CLD_EXITED ? "exit-code" : "signal";
+}
+
 /* What hit the process first; what ended it may have been the end of somebody's patience. */
 static void add_cause(struct record *record, struct obituary *texts, const struct death *death,
                       const struct box *box)
@@ -36,15 +50,17 @@ static void add_cause(struct record *record, struct obituary *texts, const struc
         int hit = atomic_load(&box->header->crash.signal);
         int number = hit > 0 || !death->known ? hit : death->how.si_status;
 
+        record_string(record, "CAUSE", cause_of(death, number));
         if (death->known && death->how.si_code == CLD_EXITED) {
                 record_number(record, "EXIT_CODE", (unsigned)death->how.si_status);
                 (void)snprintf(texts->cause, sizeof(texts->cause), "exit code %d",
                                death->how.si_status);
         } else if (number > 0) {
                 record_string(record, "SIGNAL", signal_name(number));
-                (void)snprintf(
-                        texts->cause, sizeof(texts->cause), "signal %s%s", signal_name(number),
-                        death->known && death->how.si_code == CLD_DUMPED ? ", core dumped" : "");
+                (void)snprintf(texts->cause, sizeof(texts->cause), "%ssignal %s%s",
+                               death->oom ? "out of memory, " : "", signal_name(number),
+                               death->known && death->how.si_code == CLD_DUMPED ? ", core dumped"
+                                                                                : "");
         } else {
                 (void)snprintf(texts->cause, sizeof(texts->cause), "killed with the service");
         }
