@@ -5,12 +5,12 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/number.h"
 
 #define TEXT_MAX 4096
 
@@ -27,6 +27,7 @@ static uint64_t read_count(const struct oom *oom)
         static const char name[] = "oom_kill ";
         char text[TEXT_MAX];
         const char *line = text;
+        uint64_t count;
 
         if (!oom->path[0])
                 return 0;
@@ -35,7 +36,11 @@ static uint64_t read_count(const struct oom *oom)
                 line = strchr(line, '\n');
                 line += line != NULL;
         }
-        return line ? strtoull(line + strlen(name), NULL, 10) : 0;
+        if (!line)
+                return 0;
+        line += strlen(name);
+        text[(size_t)(line - text) + strcspn(line, "\n")] = '\0';
+        return parse_number(line, &count) == 0 ? count : 0;
 }
 
 /* @prefix: of its line in @groups, in front of the path below @root. */
