@@ -21,6 +21,7 @@
 #include "master/notify.h"
 #include "master/oom.h"
 #include "master/recover.h"
+#include "master/status.h"
 #include "master/store.h"
 #include "master/supervise.h"
 
@@ -79,12 +80,13 @@ struct child {
         uint64_t worn_memory;
         uint64_t worn_usec; /* when it did; 0: it has not */
         uint64_t spawned_usec;
-        uint64_t ready_usec;        /* when it became so; 0: never */
-        siginfo_t end;              /* how it ended */
-        sd_event_source *process;   /* its pidfd */
-        sd_event_source *silence;   /* fires when it should have said or done something */
-        sd_event_source *drain_end; /* fires when it should have drained */
-        char said[CHILD_SAID_MAX];  /* its last STATUS= */
+        uint64_t ready_usec;          /* when it became so; 0: never */
+        struct status_sample sampled; /* by who writes the state to the journal */
+        siginfo_t end;                /* how it ended */
+        sd_event_source *process;     /* its pidfd */
+        sd_event_source *silence;     /* fires when it should have said or done something */
+        sd_event_source *drain_end;   /* fires when it should have drained */
+        char said[CHILD_SAID_MAX];    /* its last STATUS= */
 };
 
 /** child_spawn() - fork it; the child's state is EMPTY and its subject has worker_id and

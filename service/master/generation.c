@@ -333,6 +333,17 @@ unsigned generation_processes(const struct generation *generation)
         return n;
 }
 
+const char *generation_loads(const struct generation *generation)
+{
+        const char *said = "";
+
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (generation->children[i].state == WORKER_STARTING &&
+                    generation->children[i].said[0])
+                        said = generation->children[i].said;
+        return said;
+}
+
 bool generation_in_time(const struct generation *generation)
 {
         bool in_time = generation->retry != NULL;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "master/dump.h"
 #include "master/generation.h"
 #include "master/listen.h"
 #include "master/notify.h"
@@ -54,6 +55,7 @@ struct master {
         struct recorder recorder;
         struct window window;
         struct oom oom;
+        struct dump dump;
 };
 
 static sd_event *loop_of(const struct master *master)
@@ -129,16 +131,12 @@ static void bury_generations(struct master *master)
 /* What those that start have said last: who takes minutes is named. */
 static void tell_loading(struct master *master)
 {
-        const struct generation *coming = master->coming;
-        unsigned ready = generation_serving(coming);
-        const char *said = "";
+        const char *said = generation_loads(master->coming);
         char status[MANAGER_STATUS_MAX];
 
-        for (size_t i = 0; i < coming->n_children; i++)
-                if (coming->children[i].state == WORKER_STARTING && coming->children[i].said[0])
-                        said = coming->children[i].said;
         (void)snprintf(status, sizeof(status), "%s: %u of %u workers ready%s%s",
-                       master->serving ? "reloading" : "starting", ready, coming->n_workers,
+                       master->serving ? "reloading" : "starting",
+                       generation_serving(master->coming), master->coming->n_workers,
                        said[0] ? ", " : "", said);
         manager_status(&master->manager, status);
 }
@@ -172,13 +170,8 @@ static void update_status(struct master *master)
 /* Where nobody sees the records, a person who typed the command is told where they are. */
 static void announce(const struct master *master)
 {
-        if (!master->options->target || log_is_console(log_of(master)))
-                return;
-        for (size_t i = 0; i < master->listeners.n; i++)
-                (void)printf("Serving %s on %s\n", master->options->target,
-                             master->listeners.list[i].name);
-        (void)printf("Records: journalctl -f -t appsrv\n");
-        (void)fflush(stdout);
+        if (master->options->target && !log_is_console(log_of(master)))
+                listen_announce(&master->listeners, master->options->target);
 }
 
 static void first_ready(struct master *master, const struct generation *generation)
@@ -544,6 +537,9 @@ static int set_up(struct master *master)
         if (r < 0)
                 return cannot(master, "open the socket for `appsrv status`", r);
         r = add_sources(master);
+        if (r >= 0)
+                r = dump_open(&master->dump, &master->window.scene, log_of(master),
+                              loop_of(master));
         if (r < 0)
                 return cannot(master, "watch sockets, signals and time", r);
         code = take_sockets(master);
@@ -553,6 +549,7 @@ static int set_up(struct master *master)
 static void tear_down(struct master *master)
 {
         window_close(&master->window);
+        dump_close(&master->dump);
         while (master->generations) {
                 struct generation *generation = master->generations;
 

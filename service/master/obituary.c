@@ -95,18 +95,24 @@ static void write_request(char *text, size_t size, const struct flight *flight)
                                *at || flight->target_size >= sizeof(flight->target) ? "..." : "");
 }
 
-static void add_request(struct record *record, struct obituary *texts, const struct flight *flight)
+void obituary_add_line(char *lines, size_t size, const struct flight *flight)
 {
-        size_t used = strlen(texts->requests);
-        char *id = texts->ids[texts->in_flight];
+        size_t used = strlen(lines);
         char request[400];
 
         write_request(request, sizeof(request), flight);
-        (void)snprintf(texts->requests + used, sizeof(texts->requests) - used,
-                       "%s%s %s from %s, %s, %" PRIu64 " ms", used > 0 ? "\n" : "", flight->id,
-                       request, flight->peer[0] ? flight->peer : "-",
+        (void)snprintf(lines + used, size - used, "%s%s %s from %s, %s, %" PRIu64 " ms",
+                       used > 0 ? "\n" : "", flight->id, request,
+                       flight->peer[0] ? flight->peer : "-",
                        flight_state_name((enum flight_state)atomic_load(&flight->state)),
                        age_of(flight) / USEC_PER_MSEC);
+}
+
+static void add_request(struct record *record, struct obituary *texts, const struct flight *flight)
+{
+        char *id = texts->ids[texts->in_flight];
+
+        obituary_add_line(texts->requests, sizeof(texts->requests), flight);
         memcpy(id, flight->id, sizeof(flight->id));
         record_string(record, "REQUEST_ID", id);
 }

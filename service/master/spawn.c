@@ -28,6 +28,7 @@ int spawn_block_signals(void)
         (void)sigaddset(&set, SIGINT);
         (void)sigaddset(&set, SIGQUIT);
         (void)sigaddset(&set, SIGHUP);
+        (void)sigaddset(&set, SIGUSR1);
         return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
