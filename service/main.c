@@ -21,7 +21,7 @@ static const struct verb verbs[] = {
          "validate the configuration and load every application"},
         {"show-config", cli_show_config, "show-config [-c FILE]",
          "print every setting with its value, origin and meaning"},
-        {"status", cli_status, "status [--watch] [--json] [--socket PATH]",
+        {"status", cli_status, "status [--watch] [--json] [--reloaded] [--socket PATH]",
          "show what the running service does: workers, rates, requests in flight"},
         {"version", cli_version, "version", "print the version"},
 };

@@ -22,10 +22,13 @@
 
 #define INTERVAL_USEC USEC_PER_SEC
 
+#define RELOAD_LOOK_USEC (200 * USEC_PER_MSEC)
+
 struct arguments {
         const char *socket;
         bool watch;
         bool json;
+        bool reloaded;
 };
 
 static int parse_arguments(int argc, char *argv[], struct arguments *ret)
@@ -33,6 +36,7 @@ static int parse_arguments(int argc, char *argv[], struct arguments *ret)
         static const struct option known[] = {
                 {"watch", no_argument, NULL, 'w'},
                 {"json", no_argument, NULL, 'j'},
+                {"reloaded", no_argument, NULL, 'r'},
                 {"socket", required_argument, NULL, 's'},
                 {0},
         };
@@ -43,6 +47,8 @@ static int parse_arguments(int argc, char *argv[], struct arguments *ret)
                         ret->watch = true;
                 else if (option == 'j')
                         ret->json = true;
+                else if (option == 'r')
+                        ret->reloaded = true;
                 else if (option == 's')
                         ret->socket = optarg;
                 else
@@ -171,6 +177,40 @@ static int watch(const struct arguments *arguments, struct seen *before, const c
         return EXIT_CODE_BUG;
 }
 
+/* -- how a reload went -- */
+
+/* One line, whatever an application has said. */
+static void put_refusal(const char *why)
+{
+        (void)fputs("appsrv status: reload refused: ", stderr);
+        for (; *why; why++)
+                (void)fputc((unsigned char)*why < ' ' || *why == 0x7f ? '?' : *why, stderr);
+        (void)fputc('\n', stderr);
+}
+
+/* systemd ends who waits too long. Return: an exit_code. @seen: taken over. */
+static int await_reload(struct seen *seen, const char *path)
+{
+        bool refused;
+
+        while (seen->master.reload.under_way) {
+                int r;
+
+                wait_until(now_usec() + RELOAD_LOOK_USEC);
+                seen_free(seen);
+                do
+                        r = status_look(&seen, path);
+                while (r == -EBUSY);
+                if (r < 0)
+                        return cannot(r, path);
+        }
+        refused = seen->master.reload.refusal[0] != '\0';
+        if (refused)
+                put_refusal(seen->master.reload.refusal);
+        seen_free(seen);
+        return refused ? EXIT_CODE_CONFIG : EXIT_CODE_OK;
+}
+
 int cli_status(int argc, char *argv[])
 {
         struct arguments arguments = {0};
@@ -181,5 +221,7 @@ int cli_status(int argc, char *argv[])
         if (parse_arguments(argc, argv, &arguments) < 0)
                 return EXIT_CODE_CONFIG;
         r = find(&first, path, arguments.socket);
-        return r < 0 ? cannot(r, path) : watch(&arguments, first, path);
+        if (r < 0)
+                return cannot(r, path);
+        return arguments.reloaded ? await_reload(first, path) : watch(&arguments, first, path);
 }

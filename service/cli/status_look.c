@@ -118,7 +118,8 @@ static int check(const struct window_message *message, size_t size)
         if (message->version != WINDOW_VERSION)
                 return -EPROTONOSUPPORT;
         if (size != sizeof(*message) || message->kind > WINDOW_WORKER ||
-            message->state >= WORKER_STATES_MAX)
+            message->state >= WORKER_STATES_MAX ||
+            !memchr(message->reload.refusal, '\0', sizeof(message->reload.refusal)))
                 return -EBADMSG;
         return 0;
 }

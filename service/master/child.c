@@ -105,6 +105,7 @@ static void abort_it(struct child *child)
                "Worker %u (pid %d) %s, it is aborted%s%s", child->subject.worker_id,
                child->subject.worker_pid, child->ready_usec > 0 ? "hangs" : "was not ready in time",
                child->said[0] ? ": " : "", child->said);
+        child->hung = true;
         send_signal(child, SIGABRT);
         send_signal(child, SIGCONT);
         arm(child, &child->silence, ABORT_GRACE_USEC, on_silence);
@@ -116,6 +117,7 @@ static void abort_it(struct child *child)
 
 static void kill_it(struct child *child)
 {
+        child->killed = true;
         send_signal(child, SIGKILL);
 }
 
@@ -135,6 +137,12 @@ void child_forget(struct child *child)
         child->drain_end = sd_event_source_disable_unref(child->drain_end);
 }
 
+static bool ran_out_of_memory(const struct child *child)
+{
+        return !child->killed && child->end.si_code == CLD_KILLED &&
+               child->end.si_status == SIGKILL && oom_claim(child->host->oom, now_usec());
+}
+
 static void bury(struct child *child)
 {
         const struct death death = {
@@ -144,6 +152,8 @@ static void bury(struct child *child)
                 .leaving = child->leaving,
                 .discarded = child->discarded,
                 .cut = child->cut,
+                .oom = ran_out_of_memory(child),
+                .hung = child->hung,
                 .age_usec = now_usec() - child->spawned_usec,
         };
 
@@ -346,6 +356,7 @@ int child_spawn(struct child *child)
         int r;
 
         child->leaving = child->retired = child->discarded = child->cut = false;
+        child->killed = child->hung = false;
         child->ready_usec = child->worn_usec = 0;
         child->worn = WEAR_NONE;
         child->said[0] = '\0';

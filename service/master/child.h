@@ -19,7 +19,9 @@
 #include "log/log.h"
 #include "master/listen.h"
 #include "master/notify.h"
+#include "master/oom.h"
 #include "master/recover.h"
+#include "master/status.h"
 #include "master/store.h"
 #include "master/supervise.h"
 
@@ -41,6 +43,7 @@ struct child_host {
         enum log_target log_target;
         int console;
         struct store *store;
+        struct oom *oom;
         struct recoveries *recoveries; /* where the boxes of the dead go */
 };
 
@@ -72,17 +75,20 @@ struct child {
         bool leaving;             /* it was told to end, or said that it was */
         bool retired;             /* fewer are wanted: it has no successor */
         bool discarded;           /* the master killed it before it served anybody */
+        bool killed;              /* the master sent it SIGKILL */
+        bool hung;                /* it was silent for too long */
         bool cut; /* the master killed it because its requests took too long to finish */
         enum wear_reason worn; /* why it asked for a successor */
         uint64_t worn_memory;
         uint64_t worn_usec; /* when it did; 0: it has not */
         uint64_t spawned_usec;
-        uint64_t ready_usec;        /* when it became so; 0: never */
-        siginfo_t end;              /* how it ended */
-        sd_event_source *process;   /* its pidfd */
-        sd_event_source *silence;   /* fires when it should have said or done something */
-        sd_event_source *drain_end; /* fires when it should have drained */
-        char said[CHILD_SAID_MAX];  /* its last STATUS= */
+        uint64_t ready_usec;          /* when it became so; 0: never */
+        struct status_sample sampled; /* by who writes the state to the journal */
+        siginfo_t end;                /* how it ended */
+        sd_event_source *process;     /* its pidfd */
+        sd_event_source *silence;     /* fires when it should have said or done something */
+        sd_event_source *drain_end;   /* fires when it should have drained */
+        char said[CHILD_SAID_MAX];    /* its last STATUS= */
 };
 
 /** child_spawn() - fork it; the child's state is EMPTY and its subject has worker_id and

@@ -215,7 +215,9 @@ static void recycle(struct generation *generation)
 
                 candidates[i] = (struct recycle_candidate){
                         .state = child->state,
+                        .id = child->subject.worker_id,
                         .settled = child_settled(child),
+                        .urgent = child->worn == WEAR_STUCK,
                         .worn_usec = child->worn_usec,
                 };
         }
@@ -410,6 +412,17 @@ unsigned generation_processes(const struct generation *generation)
         for (size_t i = 0; i < generation->n_children; i++)
                 n += generation->children[i].state != WORKER_EMPTY;
         return n;
+}
+
+const char *generation_loads(const struct generation *generation)
+{
+        const char *said = "";
+
+        for (size_t i = 0; i < generation->n_children; i++)
+                if (generation->children[i].state == WORKER_STARTING &&
+                    generation->children[i].said[0])
+                        said = generation->children[i].said;
+        return said;
 }
 
 bool generation_in_time(const struct generation *generation)

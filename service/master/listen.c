@@ -337,3 +337,11 @@ void listen_close(struct listeners *listeners)
         }
         listeners->n = 0;
 }
+
+void listen_announce(const struct listeners *listeners, const char *what)
+{
+        for (size_t i = 0; i < listeners->n; i++)
+                (void)printf("Serving %s on %s\n", what, listeners->list[i].name);
+        (void)printf("Records: journalctl -f -t appsrv\n");
+        (void)fflush(stdout);
+}

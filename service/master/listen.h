@@ -51,6 +51,9 @@ bool listen_is_config_error(int error);
 /** listen_wants_tls() - whether one of them needs a certificate. */
 bool listen_wants_tls(const struct listeners *listeners);
 
+/** listen_announce() - tell a person on standard output where @what is served. */
+void listen_announce(const struct listeners *listeners, const char *what);
+
 /** listen_backlog() - connections that wait to be accepted, over all TCP listeners; UINT64_MAX:
  * there is none, and of a unix socket nobody can tell. */
 uint64_t listen_backlog(const struct listeners *listeners);

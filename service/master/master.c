@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "master/dump.h"
 #include "master/generation.h"
 #include "master/listen.h"
 #include "master/notify.h"
@@ -51,13 +52,15 @@ struct master {
         struct generation *coming;      /* the one that starts; NULL: none */
         unsigned last_number;
         bool stopping;
-        char refusal[MANAGER_STATUS_MAX / 2]; /* why the last reload was refused; "": it was not */
-        bool reload_again;                    /* asked for while one was going on */
+        struct reload_outcome reloaded;
+        bool reload_again; /* asked for while one was going on */
         struct status_sample sample;
         struct recorder recorder;
         struct window window;
         struct scaling scaling;
         struct watch *watch; /* NULL: nobody asked for it */
+        struct oom oom;
+        struct dump dump;
 };
 
 static sd_event *loop_of(const struct master *master)
@@ -133,12 +136,27 @@ static void bury_generations(struct master *master)
                 (void)sd_event_exit(loop_of(master), EXIT_CODE_OK);
 }
 
+/* What those that start have said last: who takes minutes is named. */
+static void tell_loading(struct master *master)
+{
+        const char *said = generation_loads(master->coming);
+        char status[MANAGER_STATUS_MAX];
+
+        (void)snprintf(status, sizeof(status), "%s: %u of %u workers ready%s%s",
+                       master->serving ? "reloading" : "starting",
+                       generation_serving(master->coming), master->coming->scale.wanted,
+                       said[0] ? ", " : "", said);
+        manager_status(&master->manager, status);
+}
+
 static void update_status(struct master *master)
 {
         const struct generation *serving = master->serving;
         struct status_sample now = {.taken_usec = now_usec()};
         char text[192], status[MANAGER_STATUS_MAX];
 
+        if (master->coming && !master->stopping)
+                tell_loading(master);
         if (!serving || master->stopping || master->coming)
                 return;
         status_wanted(&now, &serving->scale);
@@ -151,7 +169,8 @@ static void update_status(struct master *master)
                 status_format(text, sizeof(text), &master->sample, &now,
                               listen_backlog(&master->listeners));
                 (void)snprintf(status, sizeof(status), "%s%s%s", text,
-                               master->refusal[0] ? "; reload refused: " : "", master->refusal);
+                               master->reloaded.refusal[0] ? "; reload refused: " : "",
+                               master->reloaded.refusal);
                 manager_status(&master->manager, status);
         }
         master->sample = now;
@@ -173,7 +192,7 @@ static void on_generation_ready(void *data, struct generation *generation)
 
         master->coming = NULL;
         master->serving = generation;
-        master->refusal[0] = '\0';
+        master->reloaded = (struct reload_outcome){0};
         master->sample = (struct status_sample){0};
         log_set_level(log_of(master), (int)generation->setup.config->log_level);
         if (older) {
@@ -194,8 +213,10 @@ static void refuse_reload(struct master *master, const char *why)
 {
         char status[MANAGER_STATUS_MAX];
 
-        (void)snprintf(master->refusal, sizeof(master->refusal), "%s", why);
-        (void)snprintf(status, sizeof(status), "serving; reload refused: %s", master->refusal);
+        master->reloaded.under_way = 0;
+        (void)snprintf(master->reloaded.refusal, sizeof(master->reloaded.refusal), "%s", why);
+        (void)snprintf(status, sizeof(status), "serving; reload refused: %s",
+                       master->reloaded.refusal);
         manager_ready(&master->manager, status);
         if (master->reload_again)
                 reload(master);
@@ -233,6 +254,7 @@ static void reload(struct master *master)
 
         if (master->stopping)
                 return;
+        master->reloaded.under_way = 1;
         master->reload_again = master->coming != NULL;
         if (master->coming)
                 return;
@@ -352,6 +374,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
         struct master *master = data;
 
         (void)usec;
+        oom_turn(&master->oom, now_usec());
         update_status(master);
         if (is_worth_waiting(master))
                 manager_extend(EXTENSION_USEC);
@@ -479,6 +502,7 @@ static int open_window(struct master *master)
                 .recoveries = &master->recorder.recoveries,
                 .listeners = &master->listeners,
                 .box = master->recorder.box.box,
+                .reload = &master->reloaded,
         };
 
         return window_open(&master->window, &scene, loop_of(master), master->notify.path);
@@ -508,8 +532,11 @@ static int set_up(struct master *master)
         if (master->options->reload)
                 r = watch_new(&master->watch, loop_of(master), log_of(master), on_files_changed,
                               master);
-        if (r == 0)
+        if (r >= 0)
                 r = add_sources(master);
+        if (r >= 0)
+                r = dump_open(&master->dump, &master->window.scene, log_of(master),
+                              loop_of(master));
         if (r < 0)
                 return cannot(master, "watch sockets, signals and time", r);
         code = sockets_take(&master->listeners, master->options, log_of(master));
@@ -519,6 +546,7 @@ static int set_up(struct master *master)
 static void tear_down(struct master *master)
 {
         window_close(&master->window);
+        dump_close(&master->dump);
         while (master->generations) {
                 struct generation *generation = master->generations;
 
@@ -551,6 +579,8 @@ int master_run(const struct master_options *options)
         master.owner.host.log_target = options->log_target;
         /* Workers need it where their standard error is not it any more. */
         master.owner.host.console = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        oom_begin_self(&master.oom);
+        master.owner.host.oom = &master.oom;
         master.owner.host.store = &master.recorder.store;
         master.owner.host.recoveries = &master.recorder.recoveries;
 

@@ -29,6 +29,20 @@ static const char *signal_name(int number)
         return name ? name : "unknown";
 }
 
+/* For those who count deaths by their causes. */
+static const char *cause_of(const struct death *death, int signal)
+{
+        if (!death->known && signal == 0)
+                return "service-killed";
+        if (death->oom)
+                return "out-of-memory";
+        if (death->hung)
+                return "hung";
+        if (death->cut)
+                return "graceful-timeout";
+        return death->known && death->how.si_code == CLD_EXITED ? "exit-code" : "signal";
+}
+
 /* What hit the process first; what ended it may have been the end of somebody's patience. */
 static void add_cause(struct record *record, struct obituary *texts, const struct death *death,
                       const struct box *box)
@@ -36,15 +50,17 @@ static void add_cause(struct record *record, struct obituary *texts, const struc
         int hit = atomic_load(&box->header->crash.signal);
         int number = hit > 0 || !death->known ? hit : death->how.si_status;
 
+        record_string(record, "CAUSE", cause_of(death, number));
         if (death->known && death->how.si_code == CLD_EXITED) {
                 record_number(record, "EXIT_CODE", (unsigned)death->how.si_status);
                 (void)snprintf(texts->cause, sizeof(texts->cause), "exit code %d",
                                death->how.si_status);
         } else if (number > 0) {
                 record_string(record, "SIGNAL", signal_name(number));
-                (void)snprintf(
-                        texts->cause, sizeof(texts->cause), "signal %s%s", signal_name(number),
-                        death->known && death->how.si_code == CLD_DUMPED ? ", core dumped" : "");
+                (void)snprintf(texts->cause, sizeof(texts->cause), "%ssignal %s%s",
+                               death->oom ? "out of memory, " : "", signal_name(number),
+                               death->known && death->how.si_code == CLD_DUMPED ? ", core dumped"
+                                                                                : "");
         } else {
                 (void)snprintf(texts->cause, sizeof(texts->cause), "killed with the service");
         }
@@ -79,18 +95,24 @@ static void write_request(char *text, size_t size, const struct flight *flight)
                                *at || flight->target_size >= sizeof(flight->target) ? "..." : "");
 }
 
-static void add_request(struct record *record, struct obituary *texts, const struct flight *flight)
+void obituary_add_line(char *lines, size_t size, const struct flight *flight)
 {
-        size_t used = strlen(texts->requests);
-        char *id = texts->ids[texts->in_flight];
+        size_t used = strlen(lines);
         char request[400];
 
         write_request(request, sizeof(request), flight);
-        (void)snprintf(texts->requests + used, sizeof(texts->requests) - used,
-                       "%s%s %s from %s, %s, %" PRIu64 " ms", used > 0 ? "\n" : "", flight->id,
-                       request, flight->peer[0] ? flight->peer : "-",
+        (void)snprintf(lines + used, size - used, "%s%s %s from %s, %s, %" PRIu64 " ms",
+                       used > 0 ? "\n" : "", flight->id, request,
+                       flight->peer[0] ? flight->peer : "-",
                        flight_state_name((enum flight_state)atomic_load(&flight->state)),
                        age_of(flight) / USEC_PER_MSEC);
+}
+
+static void add_request(struct record *record, struct obituary *texts, const struct flight *flight)
+{
+        char *id = texts->ids[texts->in_flight];
+
+        obituary_add_line(texts->requests, sizeof(texts->requests), flight);
         memcpy(id, flight->id, sizeof(flight->id));
         record_string(record, "REQUEST_ID", id);
 }

@@ -26,6 +26,8 @@ struct death {
         bool leaving;   /* it was told to end, or said that it would */
         bool discarded; /* it was killed because it was not needed any more */
         bool cut;       /* it was killed because its requests took too long to finish */
+        bool oom;       /* it was killed by the kernel, for want of memory */
+        bool hung;      /* it was killed because it was silent for too long */
         uint64_t age_usec;
 };
 

@@ -30,6 +30,7 @@ int spawn_block_signals(void)
         (void)sigaddset(&set, SIGHUP);
         (void)sigaddset(&set, SIGTTIN);
         (void)sigaddset(&set, SIGTTOU);
+        (void)sigaddset(&set, SIGUSR1);
         return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 

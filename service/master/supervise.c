@@ -114,22 +114,39 @@ enum generation_verdict generation_judge(const struct generation_loss *loss)
         return loss->failures >= START_FAILURES_MAX ? VERDICT_FAIL : VERDICT_RESPAWN_LATER;
 }
 
+static bool before(const struct recycle_candidate *one, const struct recycle_candidate *other)
+{
+        return !other || one->worn_usec < other->worn_usec;
+}
+
+/* Somebody that has not asked for a successor himself. */
+static bool has_successor(const struct recycle_candidate *candidates, size_t n, unsigned id)
+{
+        for (size_t i = 0; i < n; i++)
+                if (candidates[i].id == id && candidates[i].worn_usec == 0 &&
+                    (candidates[i].state == WORKER_STARTING || candidates[i].state == WORKER_READY))
+                        return true;
+        return false;
+}
+
 int recycle_choose(const struct recycle_candidate *candidates, size_t n, unsigned n_workers)
 {
-        int chosen = -1;
-        size_t ready = 0;
+        const struct recycle_candidate *chosen = NULL, *urgent = NULL;
+        unsigned ready = 0, others = 0;
 
         for (size_t i = 0; i < n; i++) {
                 const struct recycle_candidate *one = &candidates[i];
 
-                if (one->state == WORKER_EMPTY)
+                ready += one->state == WORKER_READY;
+                others += one->state != WORKER_READY && one->state != WORKER_EMPTY;
+                if (one->state != WORKER_READY || !one->settled || one->worn_usec == 0)
                         continue;
-                if (one->state != WORKER_READY)
-                        return -1;
-                ready++;
-                if (one->settled && one->worn_usec > 0 &&
-                    (chosen < 0 || one->worn_usec < candidates[chosen].worn_usec))
-                        chosen = (int)i;
+                if (before(one, chosen))
+                        chosen = one;
+                if (one->urgent && before(one, urgent) && !has_successor(candidates, n, one->id))
+                        urgent = one;
         }
-        return ready == n_workers ? chosen : -1;
+        if (urgent)
+                return (int)(urgent - candidates);
+        return chosen && ready == n_workers && others == 0 ? (int)(chosen - candidates) : -1;
 }

@@ -103,7 +103,9 @@ enum generation_verdict generation_judge(const struct generation_loss *loss);
 /* One process of a generation, when it is asked whose successor may start. */
 struct recycle_candidate {
         enum worker_state state;
+        unsigned id;
         bool settled;
+        bool urgent;        /* it is lost for a part */
         uint64_t worn_usec; /* when it asked for a successor; 0: it has not */
 };
 
@@ -112,6 +114,6 @@ struct recycle_candidate {
  * @n_workers: that the generation shall have
  *
  * One at a time, who asked first: only when all workers serve and none is starting, draining or
- * dying. Return: its index, or -1: nobody's.
+ * dying. Those that are urgent wait for nobody. Return: its index, or -1: nobody's.
  */
 int recycle_choose(const struct recycle_candidate *candidates, size_t n, unsigned n_workers);

@@ -94,6 +94,7 @@ static int show_master(int viewer, const struct window_scene *scene)
                 .n_recoveries = scene->recoveries->n,
                 .backlog = listen_backlog(scene->listeners),
                 .started_usec = atomic_load(&identity->started_usec),
+                .reload = *scene->reload,
         };
 
         describe_serving(&message, scene);
@@ -206,6 +207,9 @@ static int watch(struct window *window, sd_event *event)
 {
         int r = sd_event_add_io(event, &window->source, window->fd, EPOLLIN, on_viewer, window);
 
+        /* A reload that was asked for before somebody looks is under way when he does. */
+        if (r >= 0)
+                r = sd_event_source_set_priority(window->source, SD_EVENT_PRIORITY_NORMAL + 1);
         return r < 0 ? r
                      : sd_event_source_set_ratelimit(window->source, LOOKS_INTERVAL_USEC,
                                                      LOOKS_MAX);

@@ -25,6 +25,12 @@ struct recoveries;
  * kernel counts and limits for all that we pass, to systemd as well. */
 #define WINDOW_VIEWERS_MAX 8
 
+/* Of the last reload. */
+struct reload_outcome {
+        uint32_t under_way; /* 1: it is not known yet */
+        char refusal[256];  /* why it was refused; "": it was not, or there was none */
+};
+
 enum window_kind {
         WINDOW_MASTER, /* the first message; with the master's own black box */
         WINDOW_BOARD,  /* of a generation; before its workers */
@@ -50,9 +56,10 @@ struct window_message {
         uint32_t n_wanted;     /* workers of the generation that serves; 0: none does */
         uint32_t n_least;      /* of them, where the load decides; 0: it does not */
         uint32_t n_most;
-        uint64_t n_following;  /* messages, unless the socket has no room for all of them */
-        uint64_t backlog;      /* as listen_backlog() says */
-        uint64_t started_usec; /* CLOCK_MONOTONIC; of both */
+        uint64_t n_following;         /* messages, unless the socket has no room for all of them */
+        uint64_t backlog;             /* as listen_backlog() says */
+        uint64_t started_usec;        /* CLOCK_MONOTONIC; of both */
+        struct reload_outcome reload; /* of the master */
 };
 
 #define WINDOW_MAGIC "appsrvWI"
@@ -63,6 +70,7 @@ struct window_scene {
         const struct recoveries *recoveries;
         const struct listeners *listeners;
         const struct box *box; /* the master's own */
+        const struct reload_outcome *reload;
 };
 
 struct window {

@@ -4,11 +4,14 @@
 #include "worker/notify.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "base/cleanup.h"
+#include "worker/wear.h"
 
 int notify_open(const char *path)
 {
@@ -31,4 +34,17 @@ int notify_open(const char *path)
 int notify_send(int fd, const char *message)
 {
         return send(fd, message, strlen(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int notify_beat(int fd, bool draining, const struct wear *wear)
+{
+        char message[128];
+        int n = snprintf(message, sizeof(message), "%s\nWATCHDOG=1",
+                         draining ? "STOPPING=1" : "READY=1");
+
+        if (wear->reason != WEAR_NONE)
+                (void)snprintf(message + n, sizeof(message) - (size_t)n,
+                               "\nX_APPSRV_WORN=%s %" PRIu64, wear_reason_name(wear->reason),
+                               wear->memory);
+        return notify_send(fd, message);
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+struct wear;
+
 /** notify_open() - connect to the master's socket. Return: the descriptor, or a negative errno. */
 int notify_open(const char *path);
 
@@ -15,3 +17,7 @@ int notify_open(const char *path);
  * when the master does not read now, or another negative errno.
  */
 int notify_send(int fd, const char *message);
+
+/** notify_beat() - tell that the loop turns, and all that the master must know, since the queue may
+ * have been full before. Return: as notify_send(). */
+int notify_beat(int fd, bool draining, const struct wear *wear);

@@ -4,11 +4,12 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 
 /* The rollup has some 25 lines. */
 #define TEXT_MAX 4096
@@ -25,11 +26,12 @@ static void read_text(const char *path, char text[static TEXT_MAX])
 static bool read_number(const char **at, uint64_t *ret)
 {
         const char *start = *at + strspn(*at, " ");
-        char *end;
+        size_t length = strspn(start, "0123456789");
+        char digits[NUMBER_TEXT_MAX];
 
-        *ret = strtoull(start, &end, 10);
-        *at = end;
-        return end > start;
+        (void)snprintf(digits, sizeof(digits), "%.*s", (int)length, start);
+        *at = start + length;
+        return parse_number(digits, ret) == 0;
 }
 
 uint64_t private_memory_statm(const char *text, uint64_t page_size)

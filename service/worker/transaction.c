@@ -535,6 +535,7 @@ bool transaction_finish(struct transaction *transaction)
         bool over = transaction->over;
 
         transaction->running = false;
+        transaction->service->n_overdue -= transaction->overdue;
         if (!transaction->reason)
                 transaction->reason = transaction->exchange.reason;
         if (!transaction->refused && !transaction->begun && transaction->exchange.intake &&

@@ -42,6 +42,7 @@ struct service {
         uint64_t went_well; /* requests, for the choice of those that are recorded */
         unsigned n_asking;  /* requests whose applications may wait for bodies that they ask for */
         struct overdues overdues; /* that are not told of yet */
+        unsigned n_overdue;       /* requests whose threads have not come back */
         bool overdue; /* an application thread may be lost: the worker should be replaced */
 };
 

@@ -90,12 +90,14 @@ void transaction_overdue(struct transaction *transaction)
 
         transaction->overdue = true;
         transaction->service->overdue = true;
+        transaction->service->n_overdue++;
         transaction->reason = "its application took too long";
         overdues_add(&transaction->service->overdues, transaction, limit);
         app_abandon(&transaction->exchange);
         if (!transaction->begun) {
                 transaction->answer = &transaction->instead;
                 response_error(transaction->answer, &transaction->instead_arena, 504, NULL);
+                transaction->answer->close = true; /* what follows finds a healthy worker */
         }
         pool_report(transaction->service->pool, &transaction->job);
 }

@@ -57,6 +57,15 @@ bool wear_turn(struct wear *wear, uint64_t requests, uint64_t now)
         return true;
 }
 
+bool wear_condemn(struct wear *wear)
+{
+        if (wear->reason == WEAR_STUCK)
+                return false;
+        wear->reason = WEAR_STUCK;
+        wear->memory = wear->measure();
+        return true;
+}
+
 uint64_t wear_wake_usec(const struct wear *wear, uint64_t requests)
 {
         if (wear->reason != WEAR_NONE)
@@ -73,6 +82,7 @@ const char *wear_reason_name(enum wear_reason reason)
                 [WEAR_REQUESTS] = "max_requests",
                 [WEAR_MEMORY] = "max_memory",
                 [WEAR_AGE] = "max_age",
+                [WEAR_STUCK] = "request_timeout",
         };
 
         return names[reason];

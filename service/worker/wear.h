@@ -17,7 +17,14 @@ struct config;
 #define WEAR_LOOKS     3
 #define WEAR_LOOK_USEC ((uint64_t)1000000)
 
-enum wear_reason { WEAR_NONE, WEAR_REQUESTS, WEAR_MEMORY, WEAR_AGE, WEAR_REASONS_MAX };
+enum wear_reason {
+        WEAR_NONE,
+        WEAR_REQUESTS,
+        WEAR_MEMORY,
+        WEAR_AGE,
+        WEAR_STUCK, /* a thread of it may be lost: its successor is urgent */
+        WEAR_REASONS_MAX
+};
 
 struct wear {
         uint64_t max_requests; /* 0: no limit, as for the others */
@@ -42,6 +49,10 @@ void wear_init(struct wear *wear, const struct config *config, uint64_t luck, ui
  * Return: whether it is worn since just now; @wear->reason and @wear->memory are set then.
  */
 bool wear_turn(struct wear *wear, uint64_t requests, uint64_t now);
+
+/** wear_condemn() - it is worn because a request took too long. Return: whether it was not for that
+ * reason before. */
+bool wear_condemn(struct wear *wear);
 
 /** wear_wake_usec() - when wear_turn() must be called, whatever happens; USEC_NEVER: it need not.
  * @requests: as there. */

@@ -11,7 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,6 +19,7 @@
 #include "worker/accept.h"
 #include "worker/capture.h"
 #include "worker/crash.h"
+#include "worker/descriptors.h"
 #include "worker/greeting.h"
 #include "worker/hosting.h"
 #include "worker/http.h"
@@ -37,9 +37,6 @@
 #define BEATS_PER_WATCHDOG 3
 #define BEAT_RETRY_USEC    (20 * USEC_PER_MSEC)
 
-/* Descriptors beside those of the connections: logs, plug-ins, what applications open. */
-#define DESCRIPTORS_BESIDE 512
-
 /* How long the last records may take to reach the journal. */
 #define LAST_RECORDS_USEC (500 * USEC_PER_MSEC)
 
@@ -56,7 +53,7 @@ struct worker {
         struct greetings greetings;
         struct wear wear;
         struct http *http;
-        struct acceptor *acceptor; /* NULL: draining */
+        struct acceptor *acceptor; /* NULL: it accepts no more */
         int notify;
         int signals;
         struct watch on_http[HTTP_FDS_MAX];
@@ -76,21 +73,6 @@ struct worker {
 };
 
 /* -- set-up -- */
-
-/*
- * Each connection may have a file beside its socket, the body that it is sent. As far as the hard
- * limit goes; where it ends too early accept4() says so, and the gate waits.
- */
-static void raise_descriptor_limit(const struct config *config)
-{
-        rlim_t wanted = 2 * (rlim_t)config->http_worker_connections + DESCRIPTORS_BESIDE;
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-                return;
-        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 static int open_log(struct worker *worker)
 {
@@ -218,17 +200,38 @@ static void prepare_greetings(struct worker *worker)
         greetings_init(&worker->greetings, &options);
 }
 
+static void stop_accepting(struct worker *worker)
+{
+        atomic_store_explicit(&worker->service.slot->accepting, 0, memory_order_relaxed);
+        acceptor_free(worker->acceptor);
+        worker->acceptor = NULL;
+}
+
+/* With a thread that may be lost it leaves new connections to others, or to the backlog when it has
+ * lost all; where there is nobody else it serves on until its successor does. */
+static void step_aside_if_stuck(struct worker *worker)
+{
+        const struct service *service = &worker->service;
+        bool all = service->n_overdue >= worker->config->server_threads;
+
+        if (!service->overdue || !worker->acceptor)
+                return;
+        atomic_store_explicit(&service->slot->accepting, 0, memory_order_relaxed);
+        if (all || board_least_connections(service->board) != UINT32_MAX)
+                stop_accepting(worker);
+        else
+                atomic_store_explicit(&service->slot->accepting, 1, memory_order_relaxed);
+}
+
 /* From now on begin nothing new; the end comes when the last connection is gone or the time is up.
  * Between two turns of the loop: what frees watches must not do so while the loop goes through
  * those that are ready. */
 static void drain_if_told(struct worker *worker, uint64_t now)
 {
-        if (!(worker->told_to_drain || worker->service.overdue) || worker->drain_end != USEC_NEVER)
+        if (!worker->told_to_drain || worker->drain_end != USEC_NEVER)
                 return;
         worker->drain_end = now + worker->config->server_graceful_timeout;
-        atomic_store_explicit(&worker->service.slot->accepting, 0, memory_order_relaxed);
-        acceptor_free(worker->acceptor);
-        worker->acceptor = NULL;
+        stop_accepting(worker);
         http_drain(worker->http);
         greetings_drain(&worker->greetings);
         worker->next_beat = now; /* tells the master */
@@ -298,7 +301,7 @@ static int set_up(struct worker *worker)
 {
         int code, r;
 
-        raise_descriptor_limit(worker->config);
+        descriptors_raise_limit(worker->config);
         worker->signals = signals_take();
         r = worker->signals < 0 ? worker->signals : 0;
         if (r == 0)
@@ -357,31 +360,23 @@ static void ship_records(struct worker *worker)
 
 static void look_at_wear(struct worker *worker, uint64_t now)
 {
-        uint64_t requests =
-                atomic_load_explicit(&worker->service.slot->requests, memory_order_relaxed);
+        const struct service *service = &worker->service;
+        uint64_t requests = atomic_load_explicit(&service->slot->requests, memory_order_relaxed);
 
-        if (wear_turn(&worker->wear, requests, now))
+        if (wear_turn(&worker->wear, requests, now) ||
+            (service->overdue && wear_condemn(&worker->wear)))
                 worker->next_beat = now; /* tells the master */
 }
 
 /* The watchdog is fed from here and nowhere else: a worker whose loop does not turn does not beat.
- * Each beat says what the master must know, since the queue may have been full at the first. */
+ */
 static void beat(struct worker *worker, uint64_t now)
 {
-        bool draining = worker->drain_end != USEC_NEVER;
-        const struct wear *wear = &worker->wear;
-        char message[128];
-        int n, r;
+        int r;
 
         if (now < worker->next_beat)
                 return;
-        n = snprintf(message, sizeof(message), "%s\nWATCHDOG=1",
-                     draining ? "STOPPING=1" : "READY=1");
-        if (wear->reason != WEAR_NONE)
-                (void)snprintf(message + n, sizeof(message) - (size_t)n,
-                               "\nX_APPSRV_WORN=%s %" PRIu64, wear_reason_name(wear->reason),
-                               wear->memory);
-        r = notify_send(worker->notify, message);
+        r = notify_beat(worker->notify, worker->drain_end != USEC_NEVER, &worker->wear);
         worker->next_beat =
                 now + (r == -EAGAIN ? BEAT_RETRY_USEC
                                     : worker->config->server_watchdog / BEATS_PER_WATCHDOG);
@@ -429,6 +424,7 @@ static void do_work(struct worker *worker)
 {
         uint64_t now = worker->now;
 
+        step_aside_if_stuck(worker);
         drain_if_told(worker, now);
         http_turn(worker->http);
         if (worker->acceptor)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Applications that take longer than request_timeout: their client has an answer, the worker a successor."""
 import ast
+import contextlib
 import errno
 import re
 import signal
@@ -45,6 +46,37 @@ def test_client_is_answered_and_the_worker_replaced(start, stuck):
         has_successor(server, worker)
         wait_until(lambda: worker not in server.workers(), 10, "the worker has gone")
         assert len(server.lines(f"GET {stuck}", "OUTCOME=")) == 1
+        assert not server.lines("EVENT=worker-died")
+
+
+def test_successor_is_ready_first(start, build):
+    slow = f"[app probe]\ntype = native\npath = {build.application('probe')}\nstart_delay_ms = 1000\n"
+    with start(ONE + slow) as server, server.connect() as connection:
+        [worker] = server.workers()
+        connection.send(get("/sleep?ms=60000"))
+        assert connection.receive().status == 504
+        assert int(server.ask("/pid").body) == worker, "nobody else is there: its other thread serves on"
+        told = server.wait_for_line("EVENT=worker-recycled")
+        assert "REASON=request_timeout" in told and f"WORKER_PID={worker}" in told
+        assert int(server.ask("/pid").body) != worker
+        output = server.output()
+        assert output.index("EVENT=request-timeout") < output.rindex("EVENT=worker-ready") < output.index("EVENT=worker-recycled")
+        wait_until(lambda: worker not in server.workers(), 10, "the worker has gone")
+
+
+def test_all_workers_are_stuck_and_new_connections_wait_for_fresh_ones(start):
+    with start(ONE.replace("workers = 1", "workers = 2").replace("threads = 2", "threads = 1")) as server:
+        first = server.workers()
+        with contextlib.ExitStack() as stack:
+            of_worker = {}
+            while len(of_worker) < 2:
+                connection = stack.enter_context(server.connect())
+                of_worker[connection.ask("/pid").body] = connection
+            for connection in of_worker.values():
+                connection.send(get("/sleep?ms=60000"))
+            assert [connection.receive().status for connection in of_worker.values()] == [504, 504]
+            assert server.ask("/").status == 200
+        wait_until(lambda: not set(first) & set(server.workers()), 10, "both were replaced")
         assert not server.lines("EVENT=worker-died")
 
 

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import struct
@@ -286,3 +287,34 @@ def test_many_may_look_at_the_same_time(start):
             with watching:
                 assert json.loads(watching.stdout.read())["workers_ready"] == 2
                 assert watching.wait(20) == 0
+
+
+# -- in the journal ------------------------------------------------------------
+
+def figures(line):
+    return {name: value for name, value in re.findall(r" ([A-Z][A-Z0-9_]*)=(\S+)", line)}
+
+
+def test_state_is_written_to_the_journal_with_the_same_figures(start):
+    with start(CONFIG) as server, in_flight(server, "/sleep?ms=20000&dump"):
+        for _ in range(5):
+            server.ask("/")
+        server.ask("/status?code=404")
+        server.signal(signal.SIGUSR1)
+        server.signal(signal.SIGUSR1)  # while one is made: the same one
+        service = figures(server.wait_for_line("EVENT=service-state"))
+        seen = look(server)
+        workers = [figures(line) for line in server.lines("EVENT=worker-state")]
+        assert len(workers) == 2 and len(server.lines("EVENT=service-state")) == 1
+        assert service["WORKERS_READY"] == "2" and service["WORKERS_BUSY"] == str(seen["workers_busy"]) == "1"
+        assert service["IN_FLIGHT"] == str(seen["in_flight"]) == "1" and service["BACKLOG"] == "0" and service["RECORDS_LOST"] == "0"
+        for told, worker in zip(sorted(workers, key=lambda told: told["WORKER_PID"]), sorted(seen["workers"], key=lambda one: str(one["pid"]))):
+            assert told["WORKER_PID"] == str(worker["pid"]) and told["STATE"] == worker["state"] == "ready" and told["ACCEPTING"] == "1"
+            assert told["BUSY_THREADS"] == str(worker["busy_threads"]) and told["QUEUED"] == str(worker["queued"]) == "0"
+            assert told["REQUEST_COUNT"] == str(worker["requests"]) and told["RESPONSES_4XX"] == str(worker["responses"]["4xx"])
+            assert told["IN_FLIGHT"] == str(len(worker["requests_in_flight"]))
+            assert 0 < int(told["AGE_USEC"]) <= worker["age_usec"] and told["LOG_CAPACITY_BYTES"] == str(worker["log"]["capacity_bytes"])
+        assert sum(int(told["REQUEST_COUNT"]) for told in workers) == 6
+        assert "GET /sleep?ms=20000&dump from 127.0.0.1, running, " in server.output()
+        server.signal(signal.SIGQUIT)  # nobody waits for the request
+        server.process.wait(10)

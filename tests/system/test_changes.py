@@ -52,8 +52,7 @@ def test_broken_configuration_changes_nothing(service):
     service.configure("[server]\nworkrs = 9\nthreads = many\n[http]\nkeepalive = 5 parsecs\n")
     with service.load(threads=2) as load:
         load.wait_for_answers(20)
-        # systemd 252 asks nobody whether a reload by signal went well; the check in the unit tells
-        service.container.systemctl("reload", UNIT, check=False)
+        assert service.container.systemctl("reload", UNIT, check=False).returncode != 0
         refused = service.wait_for_event("config-refused", since=since)
         load.wait_for_answers(20)
     assert load.failed == []
@@ -62,6 +61,21 @@ def test_broken_configuration_changes_nothing(service):
     for part in ("50-tests.ini:2", "workrs", "workers", "50-tests.ini:3", "threads", "50-tests.ini:5", "keepalive"):
         assert part in told, told
     assert "Subject:" in service.container.journal_text("-x", f"MESSAGE_ID={refused['MESSAGE_ID']}", "-n", "1")
+
+
+def test_application_that_cannot_start_changes_nothing_and_fails_the_reload(service):
+    since = service.mark()
+    workers = sorted(service.workers())
+    service.configure(FOUR_WORKERS, USE_PROBE + "start_fail = 1\n")
+    with service.load(threads=2) as load:
+        load.wait_for_answers(20)
+        assert service.container.systemctl("reload", UNIT, check=False).returncode != 0
+        assert "its start() failed" in service.wait_for_event("reload-failed", since=since)["MESSAGE"]
+        assert service.container.property(UNIT, "ActiveState") == "active"
+        load.wait_for_answers(20)
+    assert load.failed == [] and sorted(service.workers()) == workers
+    service.configure(FOUR_WORKERS, USE_PROBE)
+    service.container.systemctl("reload", UNIT)
 
 
 def test_settings_take_effect_at_reload(service):

@@ -145,6 +145,30 @@ def test_example_in_django(shop):
     assert shop.ask("/hello/me").status == 200
 
 
+KEYED = """
+import os
+KEY = open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], "key")).read()
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [KEY.encode()]
+"""
+
+
+def test_reload_of_an_application_that_reads_a_credential_at_import(shop):
+    shop.container.write_file("/etc/appsrv/key", "sesame", mode=0o600)
+    shop.container.write_file("/srv/keyed/keyed.py", KEYED)
+    shop.drop_in("[Service]\nLoadCredential=key:/etc/appsrv/key\n")
+    shop.configure(CONFIGURATION, "[app keyed]\ntype = wsgi\nmodule = keyed:app\nchdir = /srv/keyed\n")
+    shop.begin()
+    shop.container.systemctl("reload", "appsrv")
+    assert shop.ask("/").body == b"sesame"
+    shop.container.write_file("/srv/keyed/keyed.py", KEYED.replace("KEY =", "KEY ==="))
+    assert shop.container.systemctl("reload", "appsrv", check=False).returncode != 0
+    assert shop.ask("/").body == b"sesame"
+
+
 SCRIPT = """
 import logging.config, appsrv
 logging.config.dictConfig({"version": 1, "handlers": {"journal": {"class": "appsrv.logging.JournalHandler"}}, "root": {"handlers": ["journal"]}})

@@ -20,6 +20,7 @@ struct scene {
         struct store store;
         struct recoveries recoveries;
         struct listeners listeners;
+        struct oom oom;
         struct generation *generation;
         enum generation_verdict verdict;
         char said[CHILD_SAID_MAX];
@@ -81,6 +82,7 @@ static void begin(struct scene *scene, unsigned workers, bool older_serves)
         };
         scene->owner.host.console = STDERR_FILENO;
         scene->owner.host.store = &scene->store;
+        scene->owner.host.oom = &scene->oom;
         scene->owner.host.recoveries = &scene->recoveries;
         assert(generation_new(&scene->generation, &scene->owner, 7, &setup) == 0);
         scene->generation->older_serves = older_serves;

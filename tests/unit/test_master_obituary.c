@@ -115,6 +115,30 @@ struct ending {
         const char *message;
 };
 
+static void test_causes_are_told_apart(void)
+{
+        struct scene *scene = scene_new();
+
+        scene->death.how.si_status = SIGKILL;
+        assert(entry_has(told(scene), "CAUSE", "signal"));
+        scene->death.oom = true;
+        assert(entry_has(told(scene), "CAUSE", "out-of-memory"));
+        assert(entry_has(&scene->entry, "SIGNAL", "KILL"));
+        assert(entry_has(&scene->entry, "MESSAGE",
+                         "Worker 3 (pid 77) died: out of memory, signal KILL, 1.5 s old"));
+        scene->death.oom = false;
+        scene->death.cut = true;
+        assert(entry_has(told(scene), "CAUSE", "graceful-timeout"));
+        scene->death.hung = true;
+        assert(entry_has(told(scene), "CAUSE", "hung"));
+        scene->death.cut = scene->death.hung = false;
+        scene->death.how.si_code = CLD_EXITED;
+        assert(entry_has(told(scene), "CAUSE", "exit-code"));
+        scene->death.known = false;
+        assert(entry_has(told(scene), "CAUSE", "service-killed"));
+        scene_end(scene);
+}
+
 static void test_each_way_to_end_is_told_apart(void)
 {
         static const struct ending endings[] = {
@@ -569,6 +593,7 @@ static void test_target_of_which_only_the_beginning_was_kept_says_so(void)
 
 int main(void)
 {
+        test_causes_are_told_apart();
         test_each_way_to_end_is_told_apart();
         test_worker_that_was_discarded_ended_well_however_it_ended();
         test_signal_of_an_unknown_death_is_what_its_handler_noted();

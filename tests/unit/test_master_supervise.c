@@ -190,8 +190,26 @@ static void test_successors_come_one_at_a_time(void)
                 }
 }
 
+static void test_who_is_stuck_waits_for_nobody(void)
+{
+        struct recycle_candidate workers[5] = {
+                {.state = WORKER_READY, .id = 1, .settled = true, .worn_usec = 30, .urgent = true},
+                {.state = WORKER_READY, .id = 2, .settled = true, .worn_usec = 20, .urgent = true},
+                {.state = WORKER_READY, .id = 3, .settled = true, .worn_usec = 10},
+        };
+
+        assert(recycle_choose(workers, 5, 3) == 1);
+        workers[3] = (struct recycle_candidate){.state = WORKER_STARTING, .id = 2};
+        assert(recycle_choose(workers, 5, 3) == 0);
+        workers[4] = (struct recycle_candidate){.state = WORKER_STARTING, .id = 1};
+        assert(recycle_choose(workers, 5, 3) == -1);
+        workers[0] = (struct recycle_candidate){.state = WORKER_DRAINING, .id = 1, .settled = true};
+        assert(recycle_choose(workers, 5, 3) == -1);
+}
+
 int main(void)
 {
+        test_who_is_stuck_waits_for_nobody();
         test_every_pair_is_as_described();
         test_a_bug_changes_no_state_and_a_death_always_empties();
         test_silence_ends_with_a_kill();

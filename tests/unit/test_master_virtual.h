@@ -35,6 +35,7 @@
 #define generations_find     virtual_generations_find
 #define generation_serving   virtual_generation_serving
 #define generation_living    virtual_generation_living
+#define generation_loads     virtual_generation_loads
 #define generation_processes virtual_generation_processes
 #define generation_in_time   virtual_generation_in_time
 #define scaling_begin        virtual_scaling_begin

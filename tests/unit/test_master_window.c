@@ -29,6 +29,7 @@ struct scene {
         struct recoveries recoveries;
         struct generation *generations;
         struct box *box;
+        struct reload_outcome reload;
         struct window window;
 };
 
@@ -71,6 +72,7 @@ static void open_window(struct scene *scene)
                 .recoveries = &scene->recoveries,
                 .listeners = &scene->listeners,
                 .box = scene->box,
+                .reload = &scene->reload,
         };
         char neighbour[sizeof(scene->folder) + sizeof(NEIGHBOUR)];
 
@@ -92,6 +94,7 @@ static void begin(struct scene *scene, unsigned workers)
         assert(generation_new(&scene->generations, &scene->owner, 7, &setup) == 0);
         give_workers(scene, workers);
         scene->recoveries.n = 3;
+        scene->reload = (struct reload_outcome){.under_way = 1, .refusal = "no stock"};
         open_window(scene);
 }
 
@@ -180,6 +183,8 @@ static void test_viewer_sees_master_board_and_workers_and_the_end(void)
         turn(&scene);
         assert(next(viewer, &seen) && seen.message.kind == WINDOW_MASTER);
         assert(seen.message.pid == getpid() && seen.message.n_following == 3);
+        assert(seen.message.reload.under_way == 1);
+        assert(strcmp(seen.message.reload.refusal, "no stock") == 0);
         assert(seen.message.n_recoveries == 3 && seen.message.backlog == UINT64_MAX);
         assert(close(seen.fd) == 0);
         assert(next(viewer, &seen) && seen.message.kind == WINDOW_BOARD);

@@ -118,6 +118,18 @@ static void test_age_wakes_one_that_has_nothing_to_do(void)
         assert(wear_wake_usec(&wear, 1000) == USEC_NEVER);
 }
 
+static void test_one_that_is_stuck_is_condemned_once(void)
+{
+        const struct config config = {.server_max_requests = 1};
+        struct wear wear = fresh(&config, 0);
+
+        assert(wear_turn(&wear, 1, NOW) && wear.reason == WEAR_REQUESTS);
+        memory = 9;
+        assert(wear_condemn(&wear) && wear.reason == WEAR_STUCK && wear.memory == 9);
+        assert(!wear_condemn(&wear) && !wear_turn(&wear, 2, NOW));
+        assert(strcmp(wear_reason_name(WEAR_STUCK), "request_timeout") == 0);
+}
+
 static void test_reasons_have_the_names_of_their_settings(void)
 {
         assert(strcmp(wear_reason_name(WEAR_REQUESTS), "max_requests") == 0);
@@ -159,6 +171,7 @@ int main(void)
         test_memory_counts_after_three_looks_in_a_row();
         test_memory_is_measured_once_a_second_and_only_after_requests();
         test_age_wakes_one_that_has_nothing_to_do();
+        test_one_that_is_stuck_is_condemned_once();
         test_reasons_have_the_names_of_their_settings();
         test_texts_of_the_kernel_are_read();
         test_memory_that_is_touched_is_private();
