@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 import traceback
+from dataclasses import dataclass
 
 from lib.container import decoded
 from lib.crowd import Crowd
@@ -33,6 +34,14 @@ SECONDS_FOR_THE_JOURNAL = 30
 SECONDS_OF_SILENCE = 8
 FIELDS = ("RECORD,REQUEST_ID,MESSAGE,HTTP_STATUS,HTTP_METHOD,REMOTE_ADDR,OUTCOME,REPLAYED,WORK_ID,EVENT,WORKER_PID,"
           "GENERATION,SIGNAL,EXIT_CODE,SYSLOG_TIMESTAMP,LOST_ACCESS,LOST_APP,LOST_EVENT,LOST_OUTPUT,LOST_SINCE_USEC,LOST_UNTIL_USEC")
+
+
+@dataclass
+class Pace:
+    """Answers in a second, and the processor time of the service for one of them."""
+
+    speed: float
+    usec: float
 
 
 # -- faults -----------------------------------------------------------------------
@@ -132,6 +141,19 @@ class Faults:
             return None
         finally:
             os.close(handle)
+
+    # -- how fast
+
+    def pace(self, crowd, seconds):
+        """What the crowd gets from now on for so long."""
+        spent, answered, begun = self._spent(), crowd.answered(), time.monotonic()
+        time.sleep(seconds)
+        answers, passed = crowd.answered() - answered, time.monotonic() - begun
+        return Pace(answers / passed, (self._spent() - spent) / max(answers, 1))
+
+    def _spent(self):
+        """Microseconds of processor time."""
+        return int(self._cgroup(UNIT, "cpu.stat").read_text(encoding="ascii").split()[1])
 
     # -- what
 
