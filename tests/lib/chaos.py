@@ -211,9 +211,9 @@ class Faults:
                 while time.monotonic() < end and not self.over.is_set():
                     for pid in self._pids(JOURNALD):
                         self._signal(JOURNALD, pid, signal.SIGSTOP)
-                    self.over.wait(draw.uniform(0.02, 0.1))
+                    self.over.wait(draw.uniform(0.1, 0.4))
                     self._wake_journald()
-                    self.over.wait(draw.uniform(0.001, 0.005))
+                    self.over.wait(draw.uniform(0.001, 0.004))
             finally:
                 self._wake_journald()
             self.note("journald is as fast as before")
@@ -291,7 +291,7 @@ FAULTS = {
     "journald-restarted": ("journal", Faults.restart_journald),
     "journald-killed": ("journal", Faults.kill_journald),
     "journald-stopped": ("journal", lambda faults, draw: faults.freeze_journald(5)),
-    "journald-slow": ("journal", lambda faults, draw: faults.slow_journald(draw, draw.uniform(1, 3))),
+    "journald-slow": ("journal", lambda faults, draw: faults.slow_journald(draw, draw.uniform(2, 3))),
     "journald-away": ("journal", lambda faults, draw: faults.take_journald_away(draw.uniform(1, 3))),
 }
 
