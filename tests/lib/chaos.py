@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 import traceback
+from dataclasses import dataclass
 
 from lib.container import decoded
 from lib.crowd import Crowd
@@ -33,6 +34,14 @@ SECONDS_FOR_THE_JOURNAL = 30
 SECONDS_OF_SILENCE = 8
 FIELDS = ("RECORD,REQUEST_ID,MESSAGE,HTTP_STATUS,HTTP_METHOD,REMOTE_ADDR,OUTCOME,REPLAYED,WORK_ID,EVENT,WORKER_PID,"
           "GENERATION,SIGNAL,EXIT_CODE,SYSLOG_TIMESTAMP,LOST_ACCESS,LOST_APP,LOST_EVENT,LOST_OUTPUT,LOST_SINCE_USEC,LOST_UNTIL_USEC")
+
+
+@dataclass
+class Pace:
+    """Answers in a second, and the processor time of the service for one of them."""
+
+    speed: float
+    usec: float
 
 
 # -- faults -----------------------------------------------------------------------
@@ -133,6 +142,19 @@ class Faults:
         finally:
             os.close(handle)
 
+    # -- how fast
+
+    def pace(self, crowd, seconds):
+        """What the crowd gets from now on for so long."""
+        spent, answered, begun = self._spent(), crowd.answered(), time.monotonic()
+        time.sleep(seconds)
+        answers, passed = crowd.answered() - answered, time.monotonic() - begun
+        return Pace(answers / passed, (self._spent() - spent) / max(answers, 1))
+
+    def _spent(self):
+        """Microseconds of processor time."""
+        return int(self._cgroup(UNIT, "cpu.stat").read_text(encoding="ascii").split()[1])
+
     # -- what
 
     def kill_worker(self, draw, number):
@@ -189,9 +211,9 @@ class Faults:
                 while time.monotonic() < end and not self.over.is_set():
                     for pid in self._pids(JOURNALD):
                         self._signal(JOURNALD, pid, signal.SIGSTOP)
-                    self.over.wait(draw.uniform(0.02, 0.1))
+                    self.over.wait(draw.uniform(0.1, 0.4))
                     self._wake_journald()
-                    self.over.wait(draw.uniform(0.001, 0.005))
+                    self.over.wait(draw.uniform(0.001, 0.004))
             finally:
                 self._wake_journald()
             self.note("journald is as fast as before")
@@ -269,7 +291,7 @@ FAULTS = {
     "journald-restarted": ("journal", Faults.restart_journald),
     "journald-killed": ("journal", Faults.kill_journald),
     "journald-stopped": ("journal", lambda faults, draw: faults.freeze_journald(5)),
-    "journald-slow": ("journal", lambda faults, draw: faults.slow_journald(draw, draw.uniform(1, 3))),
+    "journald-slow": ("journal", lambda faults, draw: faults.slow_journald(draw, draw.uniform(2, 3))),
     "journald-away": ("journal", lambda faults, draw: faults.take_journald_away(draw.uniform(1, 3))),
 }
 
