@@ -156,8 +156,8 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * (appsrv_begin(), appsrv_write()), "stream-body" (APPSRV_F_STREAM_BODY, appsrv_read()),
  * "ask-body" (APPSRV_F_ASK_BODY),
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
- * appsrv_threads(), appsrv_print(), appsrv_may_log(), appsrv_left_out(), REQUEST_ID for appsrv_logv(), -ECANCELED of
- * handle()); later versions know more
+ * appsrv_threads(), appsrv_print(), appsrv_may_log(), appsrv_left_out(), REQUEST_ID for
+ * appsrv_logv(), -ECANCELED of handle()); later versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -327,11 +327,11 @@ APPSRV_EXPORT int appsrv_begin(appsrv_req *req, int code, const char *type, int6
  * appsrv_write() - give the next piece of the body; it leaves for the client at once
  *
  * Without appsrv_begin() before, the head is given with the status of appsrv_status() and no
- * length. Waits while the client is slower than the application. When handle() fails or returns
- * before @length of appsrv_begin() is reached, the connection is cut, so that the client does not
- * take a part for the whole.
- * Return: 0; -EPIPE when the client has gone: nothing needs to be written any more; -EMSGSIZE for
- * more than appsrv_begin() announced; -EALREADY after appsrv_send(); what appsrv_begin() returns.
+ * length. Waits while the client is slower than the application, unless half of the threads do.
+ * When handle() fails or returns before @length of appsrv_begin() is reached, the connection is
+ * cut, so that the client does not take a part for the whole. Return: 0; -EPIPE when the client has
+ * gone, or is too slow: nothing needs to be written any more; -EMSGSIZE for more than
+ * appsrv_begin() announced; -EALREADY after appsrv_send(); what appsrv_begin() returns.
  */
 APPSRV_EXPORT int appsrv_write(appsrv_req *req, const void *bytes, size_t size);
 
@@ -404,8 +404,8 @@ APPSRV_EXPORT int appsrv_print(appsrv_ctx *ctx, appsrv_req *req, int stream, con
                                size_t len);
 
 /**
- * appsrv_left_out() - tell the administrator that a header is not handed on, because its name has an
- * underscore; only the first one of each application and process leaves a record
+ * appsrv_left_out() - tell the administrator that a header is not handed on, because its name has
+ * an underscore; only the first one of each application and process leaves a record
  * @name: need not end with a NUL; what is beyond 100 bytes is cut
  */
 APPSRV_EXPORT void appsrv_left_out(appsrv_req *req, const char *name, size_t len);

@@ -532,6 +532,18 @@ static void tear_down(struct worker *worker)
         close_log(worker);
 }
 
+/* A slow reader must not hold all threads; a single one serves him all the same. */
+static struct stream_terms stream_terms(const struct config *config)
+{
+        unsigned half = (unsigned)config->server_threads / 2;
+
+        return (struct stream_terms){
+                .waiters_max = half > 0 ? half : 1,
+                .spool_max = config->http_response_spool,
+                .patience_usec = config->http_response_patience,
+        };
+}
+
 int worker_run(const struct worker_options *options)
 {
         struct worker worker = {
@@ -542,6 +554,7 @@ int worker_run(const struct worker_options *options)
                                 .subject = options->subject,
                                 .workers = options->n_workers,
                                 .threads = options->config->server_threads,
+                                .stream_terms = stream_terms(options->config),
                         },
                 .loop.epoll = -1,
                 .signals = -1,
