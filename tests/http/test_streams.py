@@ -5,12 +5,11 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
 
 import pytest
 
 from lib.client import Incomplete
-from lib.processes import memory_of
+from lib.processes import descriptors, memory_of
 from lib.wait import wait_until
 
 ONE = "[server]\nworkers = 1\nthreads = 2\n"
@@ -96,11 +95,7 @@ def narrow(server, target):
 def spools(server):
     """How many files without a name the worker has."""
     [worker] = server.workers()
-    names = []
-    for link in Path(f"/proc/{worker}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            names.append(os.readlink(link))
-    return sum(name.startswith(("/var/tmp/#", "/tmp/#")) for name in names)
+    return sum(name.startswith(("/var/tmp/#", "/tmp/#")) for name in descriptors(worker).values())
 
 
 def test_slow_readers_leave_threads_for_others_and_get_all(start):
