@@ -27,6 +27,7 @@
 #include "worker/notify.h"
 #include "worker/pool.h"
 #include "worker/signals.h"
+#include "worker/trim.h"
 #include "worker/unseen.h"
 
 /* A beat lost in a full queue must not be a missed one: the master waits for three, and one that
@@ -57,6 +58,7 @@ struct worker {
         struct hosting hosting;
         struct loop loop;
         struct lingers lingers;
+        struct trim trim;
         struct address_set trusted; /* with their PROXY headers */
         struct greetings greetings;
         struct http *http;
@@ -432,6 +434,7 @@ static void do_work(struct worker *worker)
         greetings_turn(&worker->greetings, now);
         http_greeting(worker->http, worker->greetings.n);
         lingers_turn(&worker->lingers, now);
+        trim_turn(&worker->trim, http_connections(worker->http), now);
         ship_records(worker);
         beat(worker, now);
 }
