@@ -354,11 +354,11 @@ APPSRV_EXPORT int appsrv_begin(appsrv_req *req, int code, const char *type, int6
  * appsrv_write() - give the next piece of the body; it leaves for the client at once
  *
  * Without appsrv_begin() before, the head is given with the status of appsrv_status() and no
- * length. Waits while the client is slower than the application. When handle() fails or returns
- * before @length of appsrv_begin() is reached, the connection is cut, so that the client does not
- * take a part for the whole.
- * Return: 0; -EPIPE when the client has gone: nothing needs to be written any more; -EMSGSIZE for
- * more than appsrv_begin() announced; -EALREADY after appsrv_send(); what appsrv_begin() returns.
+ * length. Waits while the client is slower than the application, unless half of the threads do.
+ * When handle() fails or returns before @length of appsrv_begin() is reached, the connection is
+ * cut, so that the client does not take a part for the whole. Return: 0; -EPIPE when the client has
+ * gone, or is too slow: nothing needs to be written any more; -EMSGSIZE for more than
+ * appsrv_begin() announced; -EALREADY after appsrv_send(); what appsrv_begin() returns.
  */
 APPSRV_EXPORT int appsrv_write(appsrv_req *req, const void *bytes, size_t size);
 

@@ -19,7 +19,8 @@ static int begin_stream(struct exchange *exchange)
 {
         if (is_head(exchange))
                 return 0;
-        exchange->stream = stream_new(exchange->news, exchange->news_data);
+        exchange->stream =
+                stream_new(exchange->news, exchange->news_data, &exchange->app->host->stream_terms);
         if (!exchange->stream)
                 return -ENOMEM;
         /* It cannot leave before the request is over: waiting for each other would be for ever. */

@@ -42,6 +42,7 @@ struct app_host {
         unsigned workers; /* in all */
         unsigned threads; /* of this process, for applications */
         struct field_names field_names;
+        struct stream_terms stream_terms; /* of responses */
 };
 
 /* One request on its way through an application: what the public `appsrv_req` is. */

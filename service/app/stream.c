@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A ring of bytes under a mutex, with one writer and one reader. */
+/* A ring of bytes under a mutex, with one writer and one reader; and behind it, when the reader is
+ * slow, another one in a file. */
 #include "app/stream.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "app/spool.h"
+#include "base/clock.h"
 
 /* As much as libmicrohttpd's pool takes in one go, twice. */
 #define CAPACITY ((size_t)64 << 10)
@@ -20,12 +25,27 @@ struct stream {
         bool ended;
         int error;
         bool broken;
-        size_t first; /* where what is held begins */
+        bool gave_up; /* the writer, and broke it */
+        bool no_disk;
+        struct stream_terms *terms;
+        struct spool spool;
+        uint64_t spooled; /* bytes in it, younger than those that are held */
+        size_t first;     /* where what is held begins */
         size_t held;
         char bytes[CAPACITY];
 };
 
-struct stream *stream_new(void (*news)(void *data), void *data)
+static void init_change(pthread_cond_t *change)
+{
+        pthread_condattr_t attributes;
+
+        (void)pthread_condattr_init(&attributes);
+        (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(change, &attributes);
+        (void)pthread_condattr_destroy(&attributes);
+}
+
+struct stream *stream_new(void (*news)(void *data), void *data, struct stream_terms *terms)
 {
         struct stream *stream = malloc(sizeof(*stream));
 
@@ -33,7 +53,9 @@ struct stream *stream_new(void (*news)(void *data), void *data)
                 return NULL;
         memset(stream, 0, offsetof(struct stream, bytes));
         (void)pthread_mutex_init(&stream->mutex, NULL);
-        (void)pthread_cond_init(&stream->change, NULL);
+        init_change(&stream->change);
+        stream->terms = terms;
+        stream->spool.capacity = terms ? terms->spool_max : 0;
         stream->news = news;
         stream->data = data;
         return stream;
@@ -43,6 +65,7 @@ void stream_free(struct stream *stream)
 {
         if (!stream)
                 return;
+        spool_done(&stream->spool);
         (void)pthread_cond_destroy(&stream->change);
         (void)pthread_mutex_destroy(&stream->mutex);
         free(stream);
@@ -72,6 +95,91 @@ static size_t put(struct stream *stream, const char *bytes, size_t size)
         return size;
 }
 
+/* -- writing -- */
+
+/* Whether this thread may wait as long as it takes: then it counts until it does not wait any
+ * more. */
+static bool enter_waiters(struct stream_terms *terms)
+{
+        if (!terms)
+                return true;
+        if (atomic_fetch_add(&terms->waiters, 1) < terms->waiters_max)
+                return true;
+        (void)atomic_fetch_sub(&terms->waiters, 1);
+        return false;
+}
+
+static void leave_waiters(struct stream_terms *terms)
+{
+        if (terms)
+                (void)atomic_fetch_sub(&terms->waiters, 1);
+}
+
+static bool has_room(const struct stream *stream)
+{
+        if (stream->spooled == 0)
+                return stream->held < CAPACITY;
+        return !stream->no_disk && stream->spooled < stream->spool.capacity;
+}
+
+/* The mutex is not held while the disk is busy: the loop may want to read. Return: so many bytes.
+ */
+static size_t put_aside(struct stream *stream, const char *bytes, size_t size)
+{
+        uint64_t room = stream->no_disk ? 0 : stream->spool.capacity - stream->spooled;
+        size_t n;
+
+        if (room == 0)
+                return 0;
+        pthread_mutex_unlock(&stream->mutex);
+        n = spool_write(&stream->spool, bytes, size < room ? size : (size_t)room);
+        pthread_mutex_lock(&stream->mutex);
+        stream->spooled += n;
+        stream->no_disk = n == 0;
+        return n;
+}
+
+/* As long as it takes. Return: whether this thread may. */
+static bool wait_for_room(struct stream *stream)
+{
+        if (!enter_waiters(stream->terms))
+                return false;
+        while (!has_room(stream) && !stream->broken)
+                pthread_cond_wait(&stream->change, &stream->mutex);
+        leave_waiters(stream->terms);
+        return true;
+}
+
+/* Return: whether there is room, or nobody who reads. */
+static bool wait_a_while(struct stream *stream)
+{
+        uint64_t end = now_usec() + stream->terms->patience_usec;
+        const struct timespec until = {
+                .tv_sec = (time_t)(end / USEC_PER_SEC),
+                .tv_nsec = (long)(end % USEC_PER_SEC) * (long)NSEC_PER_USEC,
+        };
+
+        while (!has_room(stream) && !stream->broken)
+                if (pthread_cond_timedwait(&stream->change, &stream->mutex, &until) == ETIMEDOUT)
+                        return has_room(stream) || stream->broken;
+        return true;
+}
+
+/* There is no room in memory. Return: so many bytes were put aside; 0: look again. */
+static size_t make_do(struct stream *stream, const char *bytes, size_t size)
+{
+        size_t n;
+
+        if (stream->spooled == 0 && wait_for_room(stream))
+                return 0;
+        n = put_aside(stream, bytes, size);
+        if (n > 0 || wait_for_room(stream) || wait_a_while(stream))
+                return n;
+        stream->gave_up = stream->broken = true;
+        tell(stream);
+        return 0;
+}
+
 int stream_write(struct stream *stream, const void *bytes, size_t size)
 {
         const char *from = bytes;
@@ -79,17 +187,28 @@ int stream_write(struct stream *stream, const void *bytes, size_t size)
 
         pthread_mutex_lock(&stream->mutex);
         while (size > 0 && !stream->broken) {
-                size_t n = put(stream, from, size);
+                size_t n = stream->spooled > 0 ? 0 : put(stream, from, size);
 
+                if (n == 0)
+                        n = make_do(stream, from, size);
                 from += n;
                 size -= n;
-                tell(stream);
-                if (n == 0)
-                        pthread_cond_wait(&stream->change, &stream->mutex);
+                if (n > 0)
+                        tell(stream);
         }
         broken = stream->broken;
         pthread_mutex_unlock(&stream->mutex);
         return broken ? -EPIPE : 0;
+}
+
+bool stream_gave_up(struct stream *stream)
+{
+        bool gave_up;
+
+        pthread_mutex_lock(&stream->mutex);
+        gave_up = stream->gave_up;
+        pthread_mutex_unlock(&stream->mutex);
+        return gave_up;
 }
 
 void stream_end(struct stream *stream, int error)
@@ -114,17 +233,31 @@ static size_t get(struct stream *stream, char *bytes, size_t size)
         return size;
 }
 
+/* What was put aside is younger than what is in memory. */
+static ssize_t take_back(struct stream *stream, void *bytes, size_t size)
+{
+        size_t n = spool_read(&stream->spool, bytes,
+                              size < stream->spooled ? size : (size_t)stream->spooled);
+
+        stream->spooled -= n;
+        return n > 0 ? (ssize_t)n : STREAM_FAILED;
+}
+
 ssize_t stream_read(struct stream *stream, void *bytes, size_t size)
 {
         ssize_t n;
 
         pthread_mutex_lock(&stream->mutex);
         n = (ssize_t)get(stream, bytes, size);
+        if (n == 0 && stream->spooled > 0)
+                n = take_back(stream, bytes, size);
         if (n > 0)
                 pthread_cond_signal(&stream->change);
-        else if (stream->ended)
+        else if (stream->gave_up)
+                n = STREAM_FAILED;
+        else if (n == 0 && stream->ended)
                 n = stream->error ? STREAM_FAILED : STREAM_END;
-        else
+        else if (n == 0)
                 stream->hungry = true;
         pthread_mutex_unlock(&stream->mutex);
         return n;

@@ -4,20 +4,17 @@
 #include "worker/body.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/temporary.h"
 
 /* First room for a body whose size is not known beforehand, or is announced larger: a client that
  * announces 10 MiB and sends nothing costs this much. */
 #define FIRST_ROOM 16384
-
-/* On a disk rather than in memory, where there is one; both are the service's own (PrivateTmp=). */
-static const char *const folders[] = {"/var/tmp", "/tmp"};
 
 static size_t least(size_t a, size_t b)
 {
@@ -57,15 +54,6 @@ static int put(struct body *body, const void *bytes, size_t size, size_t announc
 
 /* -- in a file -- */
 
-static int open_file(void)
-{
-        int fd = -1;
-
-        for (size_t i = 0; fd < 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
-                fd = open(folders[i], O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-        return fd < 0 ? -errno : fd;
-}
-
 static int write_all(int fd, const char *bytes, size_t size)
 {
         while (size > 0) {
@@ -84,7 +72,7 @@ static int write_all(int fd, const char *bytes, size_t size)
 /* What is in memory moves into a file. */
 static int spool(struct body *body)
 {
-        _cleanup_close_ int fd = open_file();
+        _cleanup_close_ int fd = temporary_file();
         int r;
 
         if (fd < 0)

@@ -297,7 +297,7 @@ static enum outcome outcome_of(const struct connection *connection,
 {
         if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
                 return OUTCOME_OK;
-        if (connection->expired)
+        if (connection->expired || connection->transaction->too_slow)
                 return OUTCOME_TIMEOUT;
         if (connection->transaction->cut_short)
                 return OUTCOME_APP_FAILED;

@@ -53,6 +53,13 @@ struct MHD_Response *http_reply(struct response *response)
         return reply;
 }
 
+/* Its application does not wait for the client any more. */
+static void give_up(struct transaction *transaction)
+{
+        transaction->too_slow = true;
+        transaction->reason = "read too slowly for the threads that are left";
+}
+
 /* A piece of a response that is given piece by piece. libmicrohttpd would ask again and again as
  * long as there is nothing. */
 static ssize_t on_piece(void *data, uint64_t position, char *room, size_t size)
@@ -70,6 +77,8 @@ static ssize_t on_piece(void *data, uint64_t position, char *room, size_t size)
         if (n == STREAM_END)
                 return MHD_CONTENT_READER_END_OF_STREAM;
         if (n == STREAM_FAILED) {
+                if (stream_gave_up(transaction->exchange.stream))
+                        give_up(transaction);
                 transaction->cut_short = !transaction->abandoned;
                 return MHD_CONTENT_READER_END_WITH_ERROR;
         }

@@ -230,7 +230,7 @@ static bool is_read(struct transaction *transaction)
 
 static bool run_at_once(struct transaction *transaction)
 {
-        struct stream *intake = stream_new(on_room, transaction);
+        struct stream *intake = stream_new(on_room, transaction, NULL);
 
         if (!intake) {
                 transaction_refuse(transaction, 503, "no room for the body", true);

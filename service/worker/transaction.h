@@ -80,6 +80,7 @@ struct transaction {
         bool gathered;  /* the whole request has arrived */
         bool begun;     /* its application has given the head of a response in pieces */
         bool cut_short; /* and then failed to give the rest */
+        bool too_slow;  /* its client was, for that */
         uint64_t sent;  /* bytes of such a response */
         enum transaction_phase phase;
         struct flight *flight; /* its slot in the black box; may be NULL */

@@ -29,6 +29,7 @@
 #include "worker/signals.h"
 #include "worker/spin.h"
 #include "worker/stacks.h"
+#include "worker/trim.h"
 #include "worker/unseen.h"
 #include "worker/wear.h"
 
@@ -49,6 +50,7 @@ struct worker {
         struct hosting hosting;
         struct loop loop;
         struct lingers lingers;
+        struct trim trim;
         struct address_set trusted; /* with their PROXY headers */
         struct greetings greetings;
         struct wear wear;
@@ -434,6 +436,7 @@ static void do_work(struct worker *worker)
         greetings_turn(&worker->greetings, now);
         http_greeting(worker->http, worker->greetings.n);
         lingers_turn(&worker->lingers, now);
+        trim_turn(&worker->trim, http_connections(worker->http), now);
         ship_records(worker);
         look_at_wear(worker, now);
         beat(worker, now);
@@ -536,6 +539,18 @@ static void tear_down(struct worker *worker)
         (void)log_close(worker->host.log, LAST_RECORDS_USEC, has_heir(worker));
 }
 
+/* A slow reader must not hold all threads; a single one serves him all the same. */
+static struct stream_terms stream_terms(const struct config *config)
+{
+        unsigned half = (unsigned)config->server_threads / 2;
+
+        return (struct stream_terms){
+                .waiters_max = half > 0 ? half : 1,
+                .spool_max = config->http_response_spool,
+                .patience_usec = config->http_response_patience,
+        };
+}
+
 int worker_run(const struct worker_options *options)
 {
         struct worker worker = {
@@ -546,6 +561,7 @@ int worker_run(const struct worker_options *options)
                                 .subject = options->subject,
                                 .workers = options->n_workers,
                                 .threads = options->config->server_threads,
+                                .stream_terms = stream_terms(options->config),
                         },
                 .loop.epoll = -1,
                 .signals = -1,

@@ -8,7 +8,6 @@ import resource
 import selectors
 import shutil
 import socket
-import statistics
 import subprocess
 import threading
 import time
@@ -16,15 +15,17 @@ import time
 import pytest
 
 from lib.processes import die_with_parent, memory_of
+from lib.wait import wait_until
 
 SLOW = 5000
 GOOD = 50
-TIMEOUT = 4
+TIMEOUT = 5
 SETTINGS = (f"[server]\nworkers = 2\n[http]\nworker_connections = 4000\nheader_timeout = {TIMEOUT}s\n"
             f"body_timeout = {TIMEOUT}s\nsend_timeout = {TIMEOUT}s\nminimum_rate = 1k\n[log]\naccess = errors\n")
 # the pool of a connection, and what a response in pieces may wait in
 KILOBYTES_EACH = 32 + 16
 ROUNDS = 3, 6  # at least, at most
+STREAMS = 100  # many times as many as there are threads
 
 # what each kind sends at once, and then every second
 KINDS = {
@@ -32,7 +33,16 @@ KINDS = {
     "body": (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n", b"x"),
     "reader": (b"GET /files/large HTTP/1.1\r\nHost: a\r\n\r\n", b""),
     "silent": (b"", b""),
+    # more than the kernel takes
+    "stream": (b"GET /stream?pieces=100&size=60000 HTTP/1.1\r\nHost: a\r\n\r\n", b""),
 }
+READERS = {"reader": "GET /files/large", "stream": "GET /stream"}
+
+
+def kinds(number):
+    """What each of so many clients is."""
+    others = itertools.cycle(kind for kind in KINDS if kind != "stream")
+    return ["stream" if n % (number // STREAMS) == 0 else next(others) for n in range(number)]
 
 
 class Crowd:
@@ -40,10 +50,11 @@ class Crowd:
     have bytes before them, never learn it."""
 
     def __init__(self, address, number):
-        self.address, self.left = address, number - number // len(KINDS)
+        self.address = address
+        self._kinds = kinds(number)
+        self.left = sum(kind not in READERS for kind in self._kinds)
         self.connected = threading.Event()
         self._over = threading.Event()
-        self._number = number
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self):
@@ -57,7 +68,7 @@ class Crowd:
 
     def _connect(self, kind):
         client = socket.socket()
-        if kind == "reader":
+        if kind in READERS:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(self.address)
         client.setblocking(False)
@@ -67,10 +78,10 @@ class Crowd:
     def _run(self):
         with selectors.EpollSelector() as selector:
             clients = {}
-            for kind, _ in zip(itertools.cycle(KINDS), range(self._number)):
+            for kind in self._kinds:
                 client = self._connect(kind)
                 clients[client] = kind
-                if kind != "reader":
+                if kind not in READERS:
                     selector.register(client, selectors.EVENT_READ)
             self.connected.set()
             self._live(selector, clients)
@@ -89,14 +100,14 @@ class Crowd:
 
     def _move(self, selector, clients, client, kind):
         try:
-            if kind == "reader":
+            if kind in READERS:
                 client.recv(100)
             elif KINDS[kind][1]:
                 client.send(KINDS[kind][1])
         except BlockingIOError:
             pass
         except ConnectionError:
-            if kind != "reader":
+            if kind not in READERS:
                 self._drop(selector, clients, client)
 
     def _drop(self, selector, clients, client):
@@ -117,12 +128,12 @@ def p99(server, seconds=2):
 
 
 def undisturbed(alone, beside):
-    """One round that the machine did not disturb is enough."""
-    return min(beside) <= 2 * statistics.median(alone)
+    """The machine disturbs some rounds of both: the second best of each is neither luck nor disturbance."""
+    return len(beside) >= ROUNDS[0] and sorted(beside)[1] <= 2 * sorted(alone)[1]
 
 
 def readers_cut(server):
-    return len(server.lines("GET /files/large", "OUTCOME=timeout"))
+    return [len(server.lines(target, "OUTCOME=timeout")) for target in READERS.values()]
 
 
 @contextlib.contextmanager
@@ -148,20 +159,39 @@ def test_slow_clients_are_cut_and_disturb_nobody(start, build, tmp_path):
     if shutil.which("wrk") is None:
         pytest.skip("wrk is not installed")
     with many_descriptors(), start(configuration(build, tmp_path)) as server:
-        alone, beside, cut = [], [], 0
+        alone, beside = [], []
         p99(server, 1)
         before = sum(map(memory_of, server.workers()))
-        while len(alone) < ROUNDS[0] or not undisturbed(alone, beside) and len(alone) < ROUNDS[1]:
+        for number in range(1, ROUNDS[1] + 1):
             alone.append(p99(server))
             with Crowd(server.address, SLOW) as crowd:
-                beside.append(p99(server))
-                assert crowd.left == SLOW * 3 // 4
+                all_of_them = crowd.left
+                measured = p99(server)
+                if crowd.left == all_of_them:  # else the machine was so busy that it was measured beside fewer
+                    beside.append(measured)
                 grown = sum(map(memory_of, server.workers())) - before
-                deadline = time.monotonic() + TIMEOUT + 3
-                cut += SLOW // 4
-                while (crowd.left or readers_cut(server) < cut) and time.monotonic() < deadline:
-                    time.sleep(0.1)
-                assert crowd.left == 0 and readers_cut(server) == cut
+                cut = [number * kinds(SLOW).count(kind) for kind in READERS]
+                wait_until(lambda: crowd.left == 0 and readers_cut(server) == cut, TIMEOUT + 10, "all of them are cut")
             assert grown < SLOW * KILOBYTES_EACH
+            if undisturbed(alone, beside):
+                break
         print("p99 in ms, alone and beside:", alone, beside, "grown by kB:", grown)
         assert undisturbed(alone, beside)
+
+
+def test_memory_of_a_crowd_is_given_back(start, build, tmp_path):
+    if build.is_sanitized:
+        pytest.skip("a sanitizer keeps what is freed")
+    config = configuration(build, tmp_path).replace("workers = 2", "workers = 1\nthreads = 8").replace(f"{TIMEOUT}s", "2s")
+    with start(config) as server, contextlib.ExitStack() as stack:
+        [worker] = server.workers()
+        assert server.ask("/").status == 200
+        before = memory_of(worker, "RssAnon")
+        for _ in range(800):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(server.address)
+            client.send(KINDS["reader"][0])
+        wait_until(lambda: memory_of(worker, "RssAnon") - before > 12_000, 20, "the crowd costs memory")
+        wait_until(lambda: len(server.lines("OUTCOME=timeout")) == 800, 20, "all are cut")
+        wait_until(lambda: memory_of(worker, "RssAnon") - before < 6000, 10, "the memory is given back")

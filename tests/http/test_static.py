@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from lib.client import Incomplete
-from lib.processes import descriptors
+from lib.identity import Identity
+from lib.processes import bytes_written, descriptors
 from lib.serving import Serving
 from lib.wait import wait_until
 
@@ -344,3 +345,20 @@ def test_configuration_is_checked(build, tmp_path, lines, words):
     done = subprocess.run([build.program, "check", "-c", file], capture_output=True, text=True, check=False)
     assert done.returncode == 78 and words in done.stderr, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("network", ["tcp", "tls"])
+def test_file_goes_by_sendfile_where_nothing_is_encrypted(build, tmp_path, network):
+    """The kernel counts what sendfile() moves as written, and what is sent to a socket not at all."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "big.bin").write_bytes(b"x" * BIG)
+    identity = Identity(tmp_path) if network == "tls" else None
+    with Serving(build, tmp_path, configuration(site), identity=identity) as server:
+        [worker] = server.workers()
+        before = bytes_written(worker)
+        assert len(server.ask("/big.bin").body) == BIG
+        assert len(server.ask("/big.bin", headers=[("Range", f"bytes={BIG // 2}-")]).body) == BIG // 2
+        written = bytes_written(worker) - before
+        # its log is written, too
+        assert written < BIG // 4 if identity else written >= BIG + BIG // 2

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Responses that are given piece by piece: framing, back-pressure, clients that leave, applications that fail."""
+import contextlib
 import os
 import signal
+import socket
 import time
 
 import pytest
 
 from lib.client import Incomplete
-from lib.processes import memory_of
+from lib.processes import descriptors, memory_of
 from lib.wait import wait_until
 
 ONE = "[server]\nworkers = 1\nthreads = 2\n"
@@ -76,6 +78,64 @@ def test_slow_reader_holds_its_own_thread_and_no_memory(start):
             assert server.ask("/").status == 200
         assert memory_of(worker) - before < 4096
         assert len(slow.receive().body) == 3000 * 65536
+
+
+def narrow(server, target):
+    """A client that takes nothing of what it has asked for; its kernel takes little."""
+    client = server.connect()
+    client.socket.close()
+    client.socket = socket.socket()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.socket.settimeout(30)
+    client.socket.connect(server.address)
+    client.send(b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % target.encode())
+    return client
+
+
+def spools(server):
+    """How many files without a name the worker has."""
+    [worker] = server.workers()
+    return sum(name.startswith(("/var/tmp/#", "/tmp/#")) for name in descriptors(worker).values())
+
+
+def test_slow_readers_leave_threads_for_others_and_get_all(start):
+    """As many as there are threads, and more: half of them wait for two, the rest of the others lies in files."""
+    with start("[server]\nworkers = 1\nthreads = 4\n") as server, contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(narrow(server, f"/stream?pieces=200&size=65536&n={n}")) for n in range(8)]
+        wait_until(lambda: spools(server) == 6, 20, "six files")
+        for _ in range(10):
+            assert server.ask("/").status == 200
+        assert not server.lines("GET /stream", "OUTCOME=")
+        assert [len(client.receive().body) for client in slow] == [200 * 65536] * 8
+        wait_until(lambda: len(server.lines("GET /stream", "OUTCOME=ok")) == 8, 10, "eight records")
+        wait_until(lambda: spools(server) == 0, 10, "no file is left")
+
+
+def test_slow_readers_of_more_than_the_spool_are_cut(start):
+    with start("[server]\nworkers = 1\nthreads = 4\n[http]\nresponse_spool = 64k\nresponse_patience = 200ms\n") as server:
+        with contextlib.ExitStack() as stack:
+            slow = [stack.enter_context(narrow(server, f"/stream?pieces=10000&size=65536&n={n}")) for n in range(6)]
+            wait_until(lambda: len(server.lines("the client has gone")) == 4, 20, "four were given up")
+            for _ in range(10):
+                assert server.ask("/").status == 200
+            for client in slow:
+                client.socket.setblocking(False)
+            cut = wait_until(lambda: read_to_the_end(slow), 20, "four have lost the rest")
+            assert len(cut) == 4
+            told = wait_until(lambda: len(server.lines("GET /stream", "OUTCOME=timeout")) == 4 and server.lines("GET /stream", "OUTCOME="), 10, "four")
+            assert len(told) == 4 and all("read too slowly" in line for line in told)
+
+
+def read_to_the_end(clients):
+    """Those among four that have; the others go on, so that one turn is not for ever."""
+    ended = []
+    for client in clients:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            for _ in range(100):
+                if not client.socket.recv(65536):
+                    ended.append(client)
+                    break
+    return ended if len(ended) == 4 else None
 
 
 def test_client_that_leaves_ends_the_writing_and_has_one_record(start):

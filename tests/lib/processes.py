@@ -57,6 +57,11 @@ def memory_of(pid, kind="VmRSS"):
     return int(status.split(f"{kind}:")[1].split()[0])
 
 
+def bytes_written(pid):
+    """To files, pipes and terminals, and by sendfile() to anything; what is sent to a socket is not among them (proc(5))."""
+    return int(Path(f"/proc/{pid}/io").read_text(encoding="ascii").split("wchar:")[1].split()[0])
+
+
 def processor_seconds(pid):
     """That a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()

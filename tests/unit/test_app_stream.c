@@ -28,11 +28,16 @@ static void on_news(void *data)
         atomic_fetch_add(&scene->news, 1);
 }
 
-static void begin(struct scene *scene)
+static void begin_with(struct scene *scene, struct stream_terms *terms)
 {
         memset(scene, 0, sizeof(*scene));
-        scene->stream = stream_new(on_news, scene);
+        scene->stream = stream_new(on_news, scene, terms);
         assert(scene->stream);
+}
+
+static void begin(struct scene *scene)
+{
+        begin_with(scene, NULL);
 }
 
 static char byte_at(size_t i)
@@ -55,6 +60,18 @@ static void *write_all(void *data)
         stream_end(scene->stream, 0);
         atomic_store(&scene->done, true);
         return NULL;
+}
+
+/* What is there, up to what comes instead of bytes. */
+static ssize_t read_on(struct scene *scene, size_t *got)
+{
+        char bytes[777];
+        ssize_t n;
+
+        while ((n = stream_read(scene->stream, bytes, sizeof(bytes))) > 0)
+                for (ssize_t i = 0; i < n; i++)
+                        assert(bytes[i] == byte_at((*got)++));
+        return n;
 }
 
 static void test_all_arrives_in_order(void)
@@ -225,8 +242,85 @@ static void test_what_nobody_takes_is_dropped(void)
         stream_free(scene.stream);
 }
 
+static void test_beyond_those_who_may_wait_bytes_go_into_a_file(void)
+{
+        struct stream_terms terms = {
+                .waiters_max = 0, .spool_max = MANY, .patience_usec = 60 * 1000000U};
+        struct scene scene;
+        size_t got = 0;
+
+        begin_with(&scene, &terms);
+        scene.size = MANY;
+        assert(!write_all(&scene) && scene.result == 0); /* nobody reads meanwhile */
+        assert(read_on(&scene, &got) == STREAM_END && got == MANY);
+        assert(!stream_gave_up(scene.stream));
+        stream_free(scene.stream);
+}
+
+static void test_file_is_a_ring(void)
+{
+        struct stream_terms terms = {
+                .waiters_max = 0, .spool_max = 100003, .patience_usec = 60 * 1000000U};
+        struct scene scene;
+        pthread_t writer;
+        size_t got = 0;
+
+        begin_with(&scene, &terms);
+        scene.size = 3 * MANY;
+        assert(pthread_create(&writer, NULL, write_all, &scene) == 0);
+        while (read_on(&scene, &got) == STREAM_NOTHING)
+                (void)poll(NULL, 0, 1); /* lets it fill again */
+        assert(got == scene.size && scene.result == 0);
+        assert(pthread_join(writer, NULL) == 0);
+        stream_free(scene.stream);
+}
+
+static void test_reader_who_is_too_slow_loses_the_rest(void)
+{
+        struct stream_terms terms = {
+                .waiters_max = 0, .spool_max = ROOM, .patience_usec = 10 * 1000U};
+        struct scene scene;
+        size_t got = 0;
+
+        begin_with(&scene, &terms);
+        scene.size = MANY;
+        assert(!write_all(&scene) && scene.result == -EPIPE);
+        assert(stream_gave_up(scene.stream));
+        assert(read_on(&scene, &got) == STREAM_FAILED && got == (size_t)2 * ROOM);
+        stream_free(scene.stream);
+}
+
+static void test_so_many_wait_as_long_as_it_takes(void)
+{
+        struct stream_terms terms = {
+                .waiters_max = 1, .spool_max = ROOM, .patience_usec = 10 * 1000U};
+        struct scene first, second;
+        pthread_t writer;
+        size_t got = 0;
+
+        begin_with(&first, &terms);
+        first.size = MANY;
+        assert(pthread_create(&writer, NULL, write_all, &first) == 0);
+        while (atomic_load(&terms.waiters) == 0)
+                (void)poll(NULL, 0, 1);
+        begin_with(&second, &terms);
+        second.size = MANY;
+        assert(!write_all(&second) && second.result == -EPIPE);
+        assert(!atomic_load(&first.done));
+        while (read_on(&first, &got) == STREAM_NOTHING)
+                (void)poll(NULL, 0, 1);
+        assert(pthread_join(writer, NULL) == 0 && first.result == 0 && got == MANY);
+        assert(atomic_load(&terms.waiters) == 0);
+        stream_free(first.stream);
+        stream_free(second.stream);
+}
+
 int main(void)
 {
+        test_beyond_those_who_may_wait_bytes_go_into_a_file();
+        test_file_is_a_ring();
+        test_reader_who_is_too_slow_loses_the_rest();
+        test_so_many_wait_as_long_as_it_takes();
         test_all_arrives_in_order();
         test_news_only_for_a_reader_that_found_nothing();
         test_what_was_written_before_a_failure_is_read();

@@ -45,6 +45,7 @@ static struct {
 } world;
 
 static struct listeners no_listeners;
+static struct oom no_oom;
 
 static double draw(void)
 {
@@ -453,6 +454,7 @@ static void begin_day(uint64_t seed)
         world.owner = (struct generation_owner){.ready = on_generation_ready,
                                                 .failed = on_generation_failed};
         world.owner.host.listeners = &no_listeners;
+        world.owner.host.oom = &no_oom;
         assert(scaling_begin(&world.scaling, NULL, &world.serving, NULL) == 0);
         nothing_happens();
         begin_generation(2 | 6 << 16);
