@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/nearest.h"
 #include "base/number.h"
+#include "config/apps.h"
 
 /* What a key may be, and how it is read: returns what was expected instead, NULL when all is well.
  */
@@ -112,18 +113,9 @@ size_t cgi_settings_next(const char **list, const char **ret)
         return size;
 }
 
-static const struct app_key *find_key(const struct app_config *config, const char *name)
-{
-        for (size_t i = 0; i < config->n_keys; i++) {
-                if (strcmp(config->keys[i].name, name) == 0)
-                        return &config->keys[i];
-        }
-        return NULL;
-}
-
 const struct origin *cgi_settings_origin(const struct app_config *config, const char *name)
 {
-        const struct app_key *key = find_key(config, name);
+        const struct app_key *key = app_key_find(config, name);
 
         return key ? &key->origin : &config->origin;
 }
@@ -131,7 +123,7 @@ const struct origin *cgi_settings_origin(const struct app_config *config, const 
 static int read_setting(struct cgi_settings *settings, const struct setting *setting,
                         const struct app_config *config, struct problems *problems)
 {
-        const struct app_key *key = find_key(config, setting->name);
+        const struct app_key *key = app_key_find(config, setting->name);
         const char *value = key ? key->value : setting->value;
         const char *expected = setting->read((char *)settings + setting->offset, value);
 

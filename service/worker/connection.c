@@ -319,7 +319,8 @@ static bool look_at_work(struct connection *connection, uint64_t now)
                 const struct socket_facts facts = socket_facts(connection->fd);
 
                 next = least(left, LOOK_USEC);
-                if (facts.closed && !facts.unread)
+                /* The last bytes of an encrypted connection say that it ends. */
+                if (facts.closed && (!facts.unread || connection->encrypted))
                         watch_left(connection->transaction);
         }
         set_deadline(connection, next == USEC_NEVER ? next : now + next);

@@ -4,11 +4,13 @@ import os
 import re
 import signal
 import socket
+import ssl
 import struct
 
 import pytest
 
 from lib.client import Incomplete
+from lib.identity import Identity
 from lib.processes import children, descriptors
 from lib.cgi import compiled, processes_of
 from lib.serving import Serving
@@ -165,6 +167,18 @@ def test_client_that_leaves_ends_the_program(start, build, mode, reset):
         assert "OUTCOME=client-abort" in line and (mode == "drip_body" or " 499 " in line)
         assert not server.lines("EVENT=program-failed") and not server.lines("handler failed")
         assert len(server.workers()) == 1 and not children(server.workers()[0])
+
+
+def test_client_that_leaves_an_encrypted_connection_ends_the_program(start, build, tmp_path):
+    with start(config(build, "timeout = 0\ndeadline = 0\n"), identity=Identity(tmp_path)) as server:
+        with server.connect() as connection:
+            connection.send(b"GET /silent HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: programs(build), 10, "the program runs")
+            connection.socket.settimeout(0)
+            with pytest.raises(ssl.SSLWantReadError):  # the server has nothing to say to it now
+                connection.socket.unwrap()
+        wait_until(lambda: not programs(build), 10, "it has ended")
+        server.wait_for_line("GET /silent ", "OUTCOME=client-abort")
 
 
 @pytest.mark.parametrize("number, mode", [(signal.SIGKILL, "silent"), (signal.SIGKILL, "family"), (signal.SIGABRT, "family_streams")])

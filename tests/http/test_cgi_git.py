@@ -16,6 +16,7 @@ from lib.serving import Serving
 MIB = int(os.environ.get("APPSRV_GIT_MIB", "2"))
 FILES = 8
 SECONDS = 60 + MIB
+pytestmark = pytest.mark.seconds(120 + 4 * MIB)
 CGIT = Path("/usr/lib/cgit/cgit.cgi")
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b",
                "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

@@ -11,7 +11,7 @@ TARGETS = ("answer", "errors", "error_flood", "nothing", "endless_head", "forks"
 def test_a_life_with_programs_leaks_nothing(start, build, tmp_path):
     skip_without_valgrind(build)
     program = compiled(build) / "unruly"
-    config = (PATIENT.replace("workers = 2", "workers = 1") + f"[app cgi]\ntype = cgi\nprogram = {program}\nlinger = 500ms\nerror_limit = 10k\n"
+    config = (PATIENT.replace("workers = 2", "workers = 1\ngraceful_timeout = 2min") + f"[app cgi]\ntype = cgi\nprogram = {program}\nlinger = 500ms\nerror_limit = 10k\n"
               "env.A = b\n")
     with start(config, wrapper=VALGRIND) as server:
         for target in TARGETS:

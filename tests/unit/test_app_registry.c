@@ -175,6 +175,27 @@ static void test_target_that_is_a_file_is_a_native_application_at_the_root(void)
         problems_free(&problems);
 }
 
+static void check_folder(const char *target, const char *name_expected)
+{
+        struct config_source nothing = {0};
+        struct problems problems = {0};
+        struct config *config = NULL;
+
+        assert(config_load(&config, &nothing, &problems) == 0);
+        assert(app_of_target(config, target, &problems) == 0);
+        assert(config->n_apps == 1 && strcmp(config->apps[0].type, "static") == 0);
+        assert(strcmp(config->apps[0].name, name_expected) == 0);
+        assert(strcmp(app_config_get(&config->apps[0], "root"), target) == 0);
+        config_free(config);
+        problems_free(&problems);
+}
+
+static void test_target_that_is_a_folder_is_served_as_files_unless_all_are_programs(void)
+{
+        check_folder("/", "root");
+        check_folder("/etc", "etc");
+}
+
 int main(void)
 {
         test_check_wants_a_known_kind_and_its_keys();
@@ -183,5 +204,6 @@ int main(void)
         test_kind_without_functions_has_nothing_to_do();
         test_target_that_is_no_file_is_a_problem_that_helps();
         test_target_that_is_a_file_is_a_native_application_at_the_root();
+        test_target_that_is_a_folder_is_served_as_files_unless_all_are_programs();
         return 0;
 }
