@@ -73,8 +73,8 @@ def test_an_application_in_python(shop):
         put(goods, "GOODS = b'four'\n")
         answers(server, b"four")
         # one that loads for long is given up as soon as there is a newer one
-        put(goods, "import time\ntime.sleep(600)\n")
-        wait_until(lambda: len(server.lines("EVENT=reload-started")) == 4, 10, "it loads")
+        put(goods, f"import time\nopen('{folder}/loads', 'w').close()\ntime.sleep(600)\n")
+        wait_until((folder / "loads").exists, 20, "it loads")
         put(goods, "GOODS = b'five'\n")
         answers(server, b"five")
         server.wait_for_line("EVENT=worker-exited", "it was not ready yet")
