@@ -105,7 +105,7 @@ static void put_latencies(FILE *stream, const struct status_sample *before,
                           const struct status_sample *now)
 {
         put_number(stream, ",\"p50_usec\":", status_latency_usec(before, now, 0.5));
-        put_number(stream, ",\"p99_usec\":", status_latency_usec(before, now, 0.99));
+        put_number(stream, ",\"p99_usec\":", status_p99_usec(before, now));
 }
 
 static void put_worker(FILE *stream, const struct seen *before, const struct seen *now,

@@ -72,6 +72,11 @@ uint64_t status_latency_usec(const struct status_sample *before, const struct st
         return board_percentile(buckets, share);
 }
 
+uint64_t status_p99_usec(const struct status_sample *before, const struct status_sample *now)
+{
+        return status_latency_usec(before, now, 0.99);
+}
+
 /* Nothing was answered in between: there is no latency to tell. */
 static void format_latency(char *text, size_t size, uint64_t usec)
 {
@@ -114,7 +119,7 @@ void status_format(char *text, size_t size, const struct status_sample *before,
         bool whole = now->log_lost == 0;
 
         format_workers(workers, sizeof(workers), now);
-        format_latency(latency, sizeof(latency), status_latency_usec(before, now, 0.99));
+        format_latency(latency, sizeof(latency), status_p99_usec(before, now));
         format_backlog(waiting, sizeof(waiting), backlog);
         (void)snprintf(text, size, "%s, %s req/s%s%s, log%s %s%s", workers,
                        grouped(status_rate(before, now), requests), latency, waiting,

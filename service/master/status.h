@@ -36,6 +36,9 @@ uint64_t status_rate(const struct status_sample *before, const struct status_sam
 uint64_t status_latency_usec(const struct status_sample *before, const struct status_sample *now,
                              double share);
 
+/** status_p99_usec() - that of 99 % of them. */
+uint64_t status_p99_usec(const struct status_sample *before, const struct status_sample *now);
+
 /**
  * status_format() - "4 workers (1 busy), 1,234 req/s, p99 8 ms, backlog 0, log ok"
  *
