@@ -11,14 +11,6 @@
 /* Seconds: so long that it never comes to pass. */
 #define FIRST_TIMEOUT 86400u
 
-void http_rest(struct transaction *transaction)
-{
-        transaction_rests(transaction);
-        connection_enter(http_connection_of(transaction->connection), CONNECTION_WORKING);
-        transaction->suspended = true;
-        (void)MHD_suspend_connection(transaction->connection);
-}
-
 void http_goes_first(struct connection *connection, struct MHD_Connection *mhd, bool first)
 {
         if (connection->goes_first == first)
@@ -26,6 +18,19 @@ void http_goes_first(struct connection *connection, struct MHD_Connection *mhd, 
         connection->goes_first = first;
         (void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT,
                                         first ? FIRST_TIMEOUT : 0u);
+}
+
+/* From 1.0 on a connection that is suspended already keeps the timeout that it has. */
+void http_rest(struct transaction *transaction)
+{
+        struct connection *connection = http_connection_of(transaction->connection);
+
+        transaction_rests(transaction);
+        connection_enter(connection, CONNECTION_WORKING);
+        http_goes_first(connection, transaction->connection,
+                        transaction->gathered && transaction->phase != TRANSACTION_ANSWERED);
+        transaction->suspended = true;
+        (void)MHD_suspend_connection(transaction->connection);
 }
 
 void http_wake(struct transaction *transaction)
@@ -36,7 +41,5 @@ void http_wake(struct transaction *transaction)
         transaction_goes_on(transaction);
         connection_enter(http_connection_of(transaction->connection),
                          transaction->gathered ? CONNECTION_SENDING : CONNECTION_BODY);
-        http_goes_first(http_connection_of(transaction->connection), transaction->connection,
-                        transaction->gathered && transaction->phase != TRANSACTION_ANSWERED);
         MHD_resume_connection(transaction->connection);
 }

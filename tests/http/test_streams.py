@@ -99,10 +99,10 @@ def spools(server):
 
 
 def test_slow_readers_leave_threads_for_others_and_get_all(start):
-    """As many as there are threads, and more: half of them wait for two, the rest of the others lies in files."""
+    """As many as there are threads, and more: half of the threads wait for two of them, the rest for the others lies in files."""
     with start("[server]\nworkers = 1\nthreads = 4\n") as server, contextlib.ExitStack() as stack:
         slow = [stack.enter_context(narrow(server, f"/stream?pieces=200&size=65536&n={n}")) for n in range(8)]
-        wait_until(lambda: spools(server) == 6, 20, "six files")
+        wait_until(lambda: spools(server) >= 6, 20, "six files or more")
         for _ in range(10):
             assert server.ask("/").status == 200
         assert not server.lines("GET /stream", "OUTCOME=")
