@@ -14,7 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+/* SIGTTIN and SIGTTOU are the master's, and must not stop who is sent them along with it. */
+static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU};
 
 /* A signal handler is told nothing but the signal. */
 static struct {
