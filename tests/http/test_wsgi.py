@@ -73,6 +73,7 @@ def test_header_with_an_underscore_is_left_out_which_is_told_once(start):
             environ = environ_of(server, headers=[(name, "admin"), ("X-Mine", "1"), ("Proxy", "evil")])
             assert environ["HTTP_X_MINE"] == "1" and not {"HTTP_X_USER", "HTTP_X_OTHER", "HTTP_PROXY"} & {*environ}
         assert "HTTP_X_A" not in environ_of(server, "/checked/environ", headers=[("X_A", "1")])
+        server.wait_for_line("EVENT=header-left-out", "X_A")
         told = [line.split(" EVENT=")[0].split("Application ")[1] for line in server.lines("EVENT=header-left-out")]
         assert told == [f"{app} is not given header {name}, whose name has an underscore" for app, name in (("bare", "X_User"), ("checked", "X_A"))]
 

@@ -42,6 +42,14 @@ def children(pid):
         return []
 
 
+def has_ended(pid):
+    """Whether a process is gone, or dead and not yet waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def descriptors(pid):
     """What a process has open: {descriptor: what it leads to}, without those that are closed meanwhile."""
     open_now = {}
