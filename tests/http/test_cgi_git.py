@@ -89,11 +89,11 @@ def test_clone_fetch_and_push(server, projects, tmp_path):
 
 
 def test_push_to_what_takes_none_is_refused(server, tmp_path):
-    git("clone", "--quiet", "--depth", "1", f"{server.url}/shut.git", tmp_path / "work")
-    commit(tmp_path / "work", "refused", b"x")
-    assert "403" in git("push", "origin", "main", cwd=tmp_path / "work", fails=True)
+    git("clone", "--quiet", "--depth", "1", f"{server.url}/shut.git", tmp_path / "mine")
+    commit(tmp_path / "mine", "refused", b"x")
+    assert "403" in git("push", "origin", "main", cwd=tmp_path / "mine", fails=True)
     assert "not found" in git("ls-remote", f"{server.url}/none.git", fails=True)
-    assert "not found" in git("ls-remote", f"{server.url}/../../{tmp_path}/work/.git", fails=True)
+    assert "not found" in git("ls-remote", f"{server.url}/../../{tmp_path}/mine/.git", fails=True)
 
 
 def test_shallow_and_partial_clones(server, tmp_path):
