@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.chromium import page
 from lib.processes import finished
 from lib.serving import Serving
 
@@ -116,3 +117,10 @@ def test_pages_of_cgit(server):
     answer = server.ask("/cgit/shut.git/log/")
     assert answer.status == 200 and b"file-7" in answer.body
     assert server.ask("/cgit/none.git/").status == 404
+
+
+def test_cgit_in_a_browser(server, tmp_path):
+    if not CGIT.exists():
+        pytest.skip("cgit is not installed")
+    shown = page(server.url.removesuffix("/git") + "/cgit/shut.git/log/", tmp_path)
+    assert b"file-7" in shown and b"<title>" in shown

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Clients that others have written: each gets what it asks for, and each of its requests has one record."""
-import contextlib
 import http.client
 import os
 import re
 import shutil
-import signal
 import subprocess
 import zlib
 
 import pytest
 
+from lib.chromium import page
 from lib.identity import Identity
 from lib.serving import Serving
 from lib.wait import wait_until
@@ -173,21 +172,9 @@ def test_python(server):
 
 def browse(server, profile):
     """What the page says of itself when all of it was loaded."""
-    if not shutil.which("chromium"):
-        pytest.skip("chromium is not installed")
-    browser = subprocess.Popen(["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                                "--disable-dev-shm-usage", f"--user-data-dir={profile}", "--timeout=20000",
-                                "--dump-dom", url(server)],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                               start_new_session=True, env={**os.environ, "HOME": str(profile)})
-    try:
-        page, _ = browser.communicate(timeout=60)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(browser.pid, signal.SIGKILL)
-        browser.wait()
-    found = re.search(rb"loaded (\d+)", page)
-    return int(found[1]) if found else page
+    shown = page(url(server), profile)
+    found = re.search(rb"loaded (\d+)", shown)
+    return int(found[1]) if found else shown
 
 
 @pytest.fixture
