@@ -73,7 +73,7 @@ def test_an_application_in_python(shop):
         put(goods, "GOODS = b'four'\n")
         answers(server, b"four")
         # one that loads for long is given up as soon as there is a newer one
-        put(goods, f"import time\nopen('{folder}/loads', 'w').close()\ntime.sleep(600)\n")
+        put(goods, f"import threading\nopen('{folder}/loads', 'w').close()\nthreading.Event().wait()\n")
         wait_until((folder / "loads").exists, 20, "it loads")
         put(goods, "GOODS = b'five'\n")
         answers(server, b"five")
