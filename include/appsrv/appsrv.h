@@ -82,6 +82,11 @@ typedef struct appsrv_req appsrv_req; /* one request */
  */
 #define APPSRV_F_STREAM_BODY UINT64_C(2)
 
+/* When appsrv_app.fork() is called. */
+#define APPSRV_FORK_PREPARE 0 /* in the template process, before a worker is forked */
+#define APPSRV_FORK_PARENT  1 /* in the template process, afterwards, also when it failed */
+#define APPSRV_FORK_CHILD   2 /* in the worker, before anything else of the application */
+
 /*
  * appsrv_app.flags: the same for requests alone whose clients wait for a word to send the body
  * (Expect: 100-continue) and say how long it is, so that one which is not wanted is not sent;
@@ -124,6 +129,17 @@ typedef struct appsrv_app {
         void (*stop)(appsrv_ctx *ctx, void *self);
 
         /*
+         * With [server] preload = yes: start() is called once in a template process, which serves
+         * nobody, and workers are forked from it with all that it has made; this is called around
+         * each fork, APPSRV_FORK_* says where. By the thread that called start(), the only one that
+         * is there in the worker: others that start() began are the template's alone, and a
+         * connection that it opened would be used by all. 0, or a negative errno value: there is no
+         * fork now, or the worker cannot serve. stop() is called in workers only. NULL: start() is
+         * called in each worker, whatever preload says.
+         */
+        int (*fork)(appsrv_ctx *ctx, void *self, int when);
+
+        /*
          * Later versions add members here. An application that was built for fewer is served as if
          * they were 0; one that sets a member this server does not know is refused.
          */
@@ -159,7 +175,7 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
  * appsrv_threads(), appsrv_print(), appsrv_may_log(), appsrv_left_out(), REQUEST_ID for
  * appsrv_logv(), -ECANCELED of handle()), "deadline" (appsrv_time_left(), appsrv_extend(),
- * appsrv_stack_fd()); later versions know more
+ * appsrv_stack_fd()), "preload" (appsrv_app.fork); later versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */

@@ -42,7 +42,8 @@ const char *appsrv_version(void)
 int appsrv_has(const char *feature)
 {
         static const char *const features[] = {"concurrent", "log-fields", "stream",  "stream-body",
-                                               "ask-body",   "send-file",  "plug-in", "deadline"};
+                                               "ask-body",   "send-file",  "plug-in", "deadline",
+                                               "preload"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)

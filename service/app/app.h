@@ -100,6 +100,14 @@ void app_free(struct app *app);
  */
 int app_start(struct app *app);
 
+/** app_preloads() - whether app_start() may be called in a process that workers are forked from,
+ * with app_fork() around each fork. */
+bool app_preloads(const struct app *app);
+
+/** app_fork() - tell a started application that preloads of a fork; @when: APPSRV_FORK_*. Return: 0,
+ * or a negative errno. */
+int app_fork(struct app *app, int when);
+
 /** app_is_plugin() - whether its kind is a plug-in, whose start() loads the application. */
 bool app_is_plugin(const struct app *app);
 

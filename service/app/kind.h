@@ -23,6 +23,9 @@ struct kind {
         void (*unload)(struct app *app);
         int (*start)(struct app *app);
         void (*stop)(struct app *app);
+        /* Whether start() may be called in a process that workers are forked from; NULL: never. */
+        bool (*preloads)(const struct app *app);
+        int (*fork)(struct app *app, int when); /* APPSRV_FORK_*; of those that preload */
         /* Answer: 0, or a negative errno; what was sent is in exchange->response. */
         int (*handle)(struct exchange *exchange);
         bool (*concurrent)(const struct app *app);

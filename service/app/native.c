@@ -316,6 +316,20 @@ static void native_stop(struct app *app)
                 native->description.stop((appsrv_ctx *)app, native->self);
 }
 
+static bool native_preloads(const struct app *app)
+{
+        const struct native *native = app->instance;
+
+        return native->description.fork != NULL;
+}
+
+static int native_fork(struct app *app, int when)
+{
+        const struct native *native = app->instance;
+
+        return native->description.fork((appsrv_ctx *)app, native->self, when);
+}
+
 static int native_handle(struct exchange *exchange)
 {
         const struct native *native = exchange->app->instance;
@@ -346,6 +360,8 @@ const struct kind kind_native = {
         .unload = native_unload,
         .start = native_start,
         .stop = native_stop,
+        .preloads = native_preloads,
+        .fork = native_fork,
         .handle = native_handle,
         .concurrent = native_concurrent,
         .body_wish = native_body_wish,
@@ -357,6 +373,8 @@ const struct kind kind_plugin = {
         .unload = native_unload,
         .start = native_start,
         .stop = native_stop,
+        .preloads = native_preloads,
+        .fork = native_fork,
         .handle = native_handle,
         .concurrent = native_concurrent,
         .body_wish = native_body_wish,

@@ -116,6 +116,18 @@ int app_start(struct app *app)
         return r < 0 ? r : 0;
 }
 
+bool app_preloads(const struct app *app)
+{
+        return app->kind->preloads && app->kind->preloads(app);
+}
+
+int app_fork(struct app *app, int when)
+{
+        int r = app->kind->fork(app, when);
+
+        return r < 0 ? r : 0;
+}
+
 bool app_is_plugin(const struct app *app)
 {
         return app->kind == &kind_plugin;

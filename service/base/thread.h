@@ -7,14 +7,20 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/** own_thread() - gettid(2), asked for once in each thread; not for children of fork(). */
+extern _Thread_local pid_t own_thread_id; /* 0: not asked for yet */
+
+/** own_thread() - gettid(2), asked for once in each thread; not for children of fork(), unless they
+ * call own_thread_forget(). */
 static inline pid_t own_thread(void)
 {
-        static _Thread_local pid_t id;
+        if (own_thread_id == 0)
+                own_thread_id = gettid();
+        return own_thread_id;
+}
 
-        if (id == 0)
-                id = gettid();
-        return id;
+static inline void own_thread_forget(void)
+{
+        own_thread_id = 0;
 }
 
 /* How often a thread stopped running so far. */

@@ -164,6 +164,22 @@ static void put_master(FILE *stream, const struct seen *now)
         (void)fputc('}', stream);
 }
 
+static void put_templates(FILE *stream, const struct seen *now)
+{
+        (void)fputs(",\"templates\":[", stream);
+        for (size_t i = 0; i < now->n_templates; i++) {
+                const struct window_message *facts = &now->templates[i];
+
+                (void)fputs(i > 0 ? "," : "", stream);
+                put_number(stream, "{\"pid\":", (uint32_t)facts->pid);
+                put_number(stream, ",\"generation\":", facts->generation);
+                put_string(stream, ",\"state\":", worker_state_name(facts->state));
+                put_number(stream, ",\"age_usec\":", seen_age(now, facts->started_usec));
+                (void)fputc('}', stream);
+        }
+        (void)fputc(']', stream);
+}
+
 void status_json(FILE *stream, const struct seen *before, const struct seen *now)
 {
         struct seen_total total;
@@ -183,6 +199,7 @@ void status_json(FILE *stream, const struct seen *before, const struct seen *now
         put_number(stream, ",\"restarts\":", now->master.n_restarts);
         put_number(stream, ",\"left_out\":", now->n_unseen);
         put_master(stream, now);
+        put_templates(stream, now);
         (void)fputs(",\"workers\":[", stream);
         for (size_t i = 0; i < now->n_workers; i++) {
                 (void)fputs(i > 0 ? "," : "", stream);

@@ -117,7 +117,7 @@ static int check(const struct window_message *message, size_t size)
                 return -EBADMSG;
         if (message->version != WINDOW_VERSION)
                 return -EPROTONOSUPPORT;
-        if (size != sizeof(*message) || message->kind > WINDOW_WORKER ||
+        if (size != sizeof(*message) || message->kind > WINDOW_TEMPLATE ||
             message->state >= WORKER_STATES_MAX ||
             !memchr(message->reload.refusal, '\0', sizeof(message->reload.refusal)))
                 return -EBADMSG;
@@ -181,6 +181,26 @@ static int take_worker(struct receiver *receiver, const struct window_message *m
         return copy_flights(worker, box);
 }
 
+static int take_template(struct receiver *receiver, const struct window_message *message)
+{
+        struct seen *seen = receiver->seen;
+
+        if (seen->n_templates == TEMPLATES_MAX)
+                return -EBADMSG;
+        seen->templates[seen->n_templates++] = *message;
+        return 0;
+}
+
+static int take_facts(struct receiver *receiver, const struct window_message *message,
+                      struct box *box)
+{
+        if (message->kind == WINDOW_MASTER)
+                return take_master(receiver, message, box);
+        if (message->kind == WINDOW_TEMPLATE)
+                return take_template(receiver, message);
+        return take_worker(receiver, message, box);
+}
+
 static int take_box(struct receiver *receiver, const struct window_message *message, int fd)
 {
         struct box *box = NULL;
@@ -190,8 +210,7 @@ static int take_box(struct receiver *receiver, const struct window_message *mess
                 close_descriptor(&fd);
                 return r;
         }
-        r = message->kind == WINDOW_MASTER ? take_master(receiver, message, box)
-                                           : take_worker(receiver, message, box);
+        r = take_facts(receiver, message, box);
         box_free(box);
         return r;
 }

@@ -29,11 +29,16 @@ struct seen_worker {
         size_t n_flights;
 };
 
+/* One a generation; those of many reloads in a row are gone soon. */
+#define TEMPLATES_MAX 16
+
 struct seen {
         uint64_t taken_usec;
         struct window_message master;
         struct log_counters log; /* the master's */
         struct seen_worker *workers;
+        struct window_message templates[TEMPLATES_MAX]; /* processes that workers are forked from */
+        size_t n_templates;
         size_t n_workers;  /* sorted by generation and id */
         uint64_t n_unseen; /* processes and boards that the master could not send */
 };

@@ -136,6 +136,16 @@ static void put_master(FILE *stream, const struct window_message *master, const 
         (void)fputc('\n', stream);
 }
 
+static void put_template(FILE *stream, const struct window_message *template,
+                         const struct seen *now)
+{
+        char old[SHORT_MAX];
+
+        (void)fprintf(stream, "template %d, %s old; generation %u, %s\n", template->pid,
+                      short_duration(seen_age(now, template->started_usec), old),
+                      template->generation, worker_state_name(template->state));
+}
+
 void status_text_summary(FILE *stream, const struct seen *before, const struct seen *now)
 {
         struct seen_total total;
@@ -145,6 +155,8 @@ void status_text_summary(FILE *stream, const struct seen *before, const struct s
         status_format(text, sizeof(text), &total.before, &total.now, now->master.backlog);
         (void)fprintf(stream, "%s; %" PRIu64 " in flight\n", text, total.in_flight);
         put_master(stream, &now->master, now);
+        for (size_t i = 0; i < now->n_templates; i++)
+                put_template(stream, &now->templates[i], now);
         if (now->n_unseen > 0)
                 (void)fprintf(stream, "%" PRIu64 " more than can be looked at once are left out\n",
                               now->n_unseen);

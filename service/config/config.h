@@ -71,6 +71,7 @@ typedef uint32_t setting_workers;  /* auto: 0, a whole number, or what workers_r
 typedef uint64_t setting_size;     /* bytes */
 typedef uint64_t setting_duration; /* microseconds */
 typedef uint64_t setting_seconds;  /* microseconds too, a multiple of USEC_PER_SEC */
+typedef uint32_t setting_choice;   /* 1: yes, 0: no */
 typedef uint32_t setting_level;    /* a syslog level, by its name */
 typedef struct log_overflow setting_overflow;
 typedef uint32_t setting_extra_fields;       /* a set of EXTRA_FIELD_* bits */

@@ -34,6 +34,8 @@ static const char *const proxy_protocol_names[] = {
         [PROXY_PROTOCOL_V1V2] = "v1v2",
 };
 
+static const char *const choice_names[] = {"no", "yes"};
+
 static const char *const tls_clients_names[] = {
         [TLS_CLIENTS_NONE] = "none",
         [TLS_CLIENTS_OPTIONAL] = "optional",
@@ -196,6 +198,22 @@ static char *format_access(uint64_t value, char text[static VALUE_TEXT_MAX])
         for (size_t i = 0; i < LENGTH(access_words); i++)
                 if (access_words[i].value == value)
                         (void)snprintf(text, VALUE_TEXT_MAX, "%s", access_words[i].word);
+        return text;
+}
+
+static int parse_choice(const char *text, uint64_t *ret)
+{
+        int choice = find_name(text, strlen(text), choice_names, LENGTH(choice_names));
+
+        if (choice < 0)
+                return choice;
+        *ret = (uint64_t)choice;
+        return 0;
+}
+
+static char *format_choice(uint64_t value, char text[static VALUE_TEXT_MAX])
+{
+        (void)snprintf(text, VALUE_TEXT_MAX, "%s", choice_names[value]);
         return text;
 }
 

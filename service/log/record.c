@@ -121,7 +121,9 @@ void record_subject(struct record *record, const struct record_subject *subject)
 {
         if (subject->worker_pid > 0) {
                 record_number(record, "WORKER_PID", (uint64_t)subject->worker_pid);
-                record_number(record, "WORKER_ID", subject->worker_id);
+                /* A template is no worker, but followed by its pid in the same way. */
+                if (subject->worker_id > 0)
+                        record_number(record, "WORKER_ID", subject->worker_id);
         }
         if (subject->generation > 0)
                 record_number(record, "GENERATION", subject->generation);

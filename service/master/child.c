@@ -14,6 +14,7 @@
 #include "master/orphans.h"
 #include "master/report.h"
 #include "master/spawn.h"
+#include "template/order.h"
 
 /* A worker ends by itself at the end of graceful_timeout, after it has told of the requests that it
  * cuts. */
@@ -56,6 +57,12 @@ static void arm(struct child *child, sd_event_source **timer, uint64_t usec,
 
 /* -- actions -- */
 
+/* An event about it, where worker and template have one each. */
+static enum event event_of(const struct child *child, enum event of_worker, enum event of_template)
+{
+        return child_is_template(child) ? of_template : of_worker;
+}
+
 static void send_signal(struct child *child, int number)
 {
         /* Through the pidfd: the pid cannot have become another process's. */
@@ -74,12 +81,14 @@ static void await_beat(struct child *child)
 
 static void serve(struct child *child)
 {
+        char title[TITLE_MAX];
+
         child->ready_usec = now_usec();
         child->said[0] = '\0'; /* what it loaded */
         await_beat(child);
-        report(child->host->log, EVENT_WORKER_READY, &child->subject,
-               "Worker %u (pid %d) is ready after %llu ms", child->subject.worker_id,
-               child->subject.worker_pid,
+        report(child->host->log, event_of(child, EVENT_WORKER_READY, EVENT_TEMPLATE_READY),
+               &child->subject, "%s (pid %d) is ready after %llu ms",
+               subject_title(title, &child->subject), child->subject.worker_pid,
                (unsigned long long)((child->ready_usec - child->spawned_usec) / USEC_PER_MSEC));
         child->owner->ready(child->data);
 }
@@ -101,9 +110,12 @@ static void drain(struct child *child)
 /* SIGABRT for a core; a stopped process takes it only when it goes on. */
 static void abort_it(struct child *child)
 {
-        report(child->host->log, EVENT_WORKER_HUNG, &child->subject,
-               "Worker %u (pid %d) %s, it is aborted%s%s", child->subject.worker_id,
-               child->subject.worker_pid, child->ready_usec > 0 ? "hangs" : "was not ready in time",
+        char title[TITLE_MAX];
+
+        report(child->host->log, event_of(child, EVENT_WORKER_HUNG, EVENT_TEMPLATE_HUNG),
+               &child->subject, "%s (pid %d) %s, it is aborted%s%s",
+               subject_title(title, &child->subject), child->subject.worker_pid,
+               child->ready_usec > 0 ? "hangs" : "was not ready in time",
                child->said[0] ? ": " : "", child->said);
         child->hung = true;
         send_signal(child, SIGABRT);
@@ -123,9 +135,11 @@ static void kill_it(struct child *child)
 
 static void cut(struct child *child)
 {
+        char title[TITLE_MAX];
+
         report(child->host->log, EVENT_DRAIN_TIMEOUT, &child->subject,
-               "Worker %u (pid %d) did not end within graceful_timeout, it is killed",
-               child->subject.worker_id, child->subject.worker_pid);
+               "%s (pid %d) did not end within graceful_timeout, it is killed",
+               subject_title(title, &child->subject), child->subject.worker_pid);
         child->cut = true;
         kill_it(child);
 }
@@ -308,7 +322,9 @@ static pid_t fork_it(struct child *child, const int prints[static 2])
         for (size_t i = 0; i < host->listeners->n; i++)
                 endpoints[i] = host->listeners->list[i].endpoint;
         box_set_inherited(box, true);
-        pid = spawn_worker(&options, prints, host->log);
+        pid = child_is_template(child)
+                      ? spawn_template(&options, prints, host->log, child->orders)
+                      : spawn_worker(&options, prints, host->log);
         box_set_inherited(box, false);
         return pid;
 }
@@ -323,34 +339,8 @@ static void identify(const struct child *child)
         atomic_store(&identity->pid, child->subject.worker_pid);
 }
 
-/* Return: 0, or a negative errno: there is no process. */
-static int start_process(struct child *child)
-{
-        int prints[2];
-        pid_t pid;
-        int r;
-
-        child->spawned_usec = now_usec();
-        r = open_pipes(child, prints);
-        pid = r < 0 ? r : fork_it(child, prints);
-        close_pair(prints);
-        if (pid < 0)
-                return pid;
-        child->subject.worker_pid = pid;
-        identify(child);
-        r = sd_event_add_child(child->host->event, &child->process, pid, WEXITED, on_process_end,
-                               child);
-        if (r < 0) {
-                /* Nobody would notice its death. */
-                (void)kill(pid, SIGKILL);
-                (void)waitpid(pid, NULL, 0);
-                return r;
-        }
-        (void)sd_event_source_set_priority(child->process, PRIORITY_DEATH);
-        return 0;
-}
-
-int child_spawn(struct child *child)
+/* What a process needs before there is one. @prints: the caller closes them. */
+static int prepare(struct child *child, int prints[static 2])
 {
         const struct box_layout layout = worker_box_layout(child->config);
         int r;
@@ -360,19 +350,91 @@ int child_spawn(struct child *child)
         child->ready_usec = child->worn_usec = 0;
         child->worn = WEAR_NONE;
         child->said[0] = '\0';
+        child->spawned_usec = now_usec();
         r = store_new(child->host->store, &layout, &child->stored);
         if (r < 0)
                 return r;
-        r = start_process(child);
+        r = open_pipes(child, prints);
         if (r < 0) {
-                close_pair(child->printed);
-                store_end(&child->stored);
-                return r;
+                close_pair(prints);
+                child_discard(child);
         }
-        report(child->host->log, EVENT_WORKER_STARTED, &child->subject,
-               "Worker %u (pid %d) started", child->subject.worker_id, child->subject.worker_pid);
+        return r;
+}
+
+void child_discard(struct child *child)
+{
+        close_pair(child->printed);
+        store_end(&child->stored);
+}
+
+int child_adopt(struct child *child, pid_t pid)
+{
+        char title[TITLE_MAX];
+        int r;
+
+        child->subject.worker_pid = pid;
+        identify(child);
+        r = sd_event_add_child(child->host->event, &child->process, pid, WEXITED, on_process_end,
+                               child);
+        if (r < 0)
+                return r;
+        (void)sd_event_source_set_priority(child->process, PRIORITY_DEATH);
+        report(child->host->log, event_of(child, EVENT_WORKER_STARTED, EVENT_TEMPLATE_STARTED),
+               &child->subject, "%s (pid %d) started", subject_title(title, &child->subject), pid);
         child_event(child, WORKER_SPAWNED);
         return 0;
+}
+
+int child_spawn(struct child *child)
+{
+        int prints[2];
+        pid_t pid;
+        int r = prepare(child, prints);
+
+        if (r < 0)
+                return r;
+        pid = fork_it(child, prints);
+        close_pair(prints);
+        if (pid < 0) {
+                child_discard(child);
+                return pid;
+        }
+        r = child_adopt(child, pid);
+        if (r < 0) {
+                /* Nobody would notice its death. */
+                (void)kill(pid, SIGKILL);
+                (void)waitpid(pid, NULL, 0);
+                child_discard(child);
+        }
+        return r;
+}
+
+int child_order(struct child *child, int orders)
+{
+        struct order order = {
+                .worker_id = child->subject.worker_id,
+                .slot = child->slot,
+                .n_workers = child->n_workers,
+        };
+        int prints[2];
+        int r = prepare(child, prints);
+
+        if (r < 0)
+                return r;
+        order.box_kept = child->stored.kept;
+        r = order_send(orders, &order,
+                       (const int[ORDER_FDS]){child->stored.box->fd, child->printed[0],
+                                              child->printed[1], prints[0], prints[1]});
+        close_pair(prints);
+        if (r < 0)
+                child_discard(child);
+        return r;
+}
+
+bool child_is_template(const struct child *child)
+{
+        return child->subject.worker_id == 0;
 }
 
 bool child_lives(const struct child *child)

@@ -66,6 +66,7 @@ struct child {
         const struct tls *tls; /* may be NULL */
         struct board *board;
         unsigned slot;      /* of the board */
+        int orders;         /* of a template: its end of order_socket() while it is forked */
         unsigned n_workers; /* that its generation may have */
         unsigned n_earlier; /* that had its number before */
         enum worker_state state;
@@ -94,6 +95,20 @@ struct child {
 /** child_spawn() - fork it; the child's state is EMPTY and its subject has worker_id and
  * generation. Return: 0, or a negative errno. */
 int child_spawn(struct child *child);
+
+/** child_order() - order it from a template, whose pid is to come; @orders: the master's end of
+ * order_socket(). Then child_adopt() or child_discard(). Return: 0, or a negative errno. */
+int child_order(struct child *child, int orders);
+
+/** child_adopt() - this is its process, a child of ours. Return: 0, or a negative errno: its end
+ * would go unnoticed. */
+int child_adopt(struct child *child, pid_t pid);
+
+/** child_discard() - there will be no process. */
+void child_discard(struct child *child);
+
+/** child_is_template() - whether it is no worker, but what workers are forked from. */
+bool child_is_template(const struct child *child);
 
 /** child_event() - something happened to it. */
 void child_event(struct child *child, enum worker_event event);

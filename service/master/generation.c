@@ -44,11 +44,14 @@ static void retry_later(struct generation *generation)
 /* Several may end in one try; one record tells of it. */
 static void back_off(struct generation *generation, const struct child *child)
 {
+        char title[TITLE_MAX];
+
         if (generation->retry)
                 return;
-        report(generation->owner->host.log, EVENT_WORKER_BACKOFF, &child->subject,
-               "Worker %u ended %s it was ready: %s; try %u follows in %llu ms",
-               child->subject.worker_id, child->ready_usec > 0 ? "as soon as" : "before",
+        report(generation->owner->host.log,
+               child_is_template(child) ? EVENT_TEMPLATE_BACKOFF : EVENT_WORKER_BACKOFF,
+               &child->subject, "%s ended %s it was ready: %s; try %u follows in %llu ms",
+               subject_title(title, &child->subject), child->ready_usec > 0 ? "as soon as" : "before",
                child->said[0] ? child->said : "it did not say why", generation->failures + 1,
                (unsigned long long)(backoff_usec(generation->failures) / USEC_PER_MSEC));
         retry_later(generation);
@@ -123,27 +126,58 @@ static struct child *vacant(struct generation *generation)
         return NULL;
 }
 
+static void count_start(struct generation *generation, unsigned id)
+{
+        generation->n_restarts += generation->started[id - 1] > 0;
+        generation->started[id - 1]++;
+}
+
+static void cannot_fork(struct generation *generation, struct child *child, int error)
+{
+        (void)snprintf(child->said, sizeof(child->said), "it cannot be forked: %s",
+                       strerror(-error));
+        judge(generation, child, false);
+}
+
+/* The most that it may have. */
+static unsigned most_workers(const struct generation *generation)
+{
+        return generation->scale.bounds.follows_load ? generation->scale.bounds.max
+                                                     : generation->scale.wanted;
+}
+
 /* Return: whether to go on with the next; predecessors that are still dying make room later. */
 static bool start_worker(struct generation *generation, unsigned id)
 {
+        struct preload *preload = generation->preload;
         struct child *child = vacant(generation);
         int r;
 
+        if (preload && !preload_takes_orders(preload))
+                return false;
         if (!child)
                 return true;
-        child->n_workers = generation->scale.bounds.follows_load ? generation->scale.bounds.max
-                                                                 : generation->scale.wanted;
+        child->n_workers = most_workers(generation);
         child->n_earlier = generation->started[id - 1];
         child->subject = (struct record_subject){.worker_id = id, .generation = generation->number};
-        r = child_spawn(child);
-        if (r == 0) {
-                generation->n_restarts += generation->started[id - 1] > 0;
-                generation->started[id - 1]++;
-                return true;
-        }
-        (void)snprintf(child->said, sizeof(child->said), "it cannot be forked: %s", strerror(-r));
-        judge(generation, child, false);
-        return false;
+        r = preload ? preload_order(preload, child) : child_spawn(child);
+        if (r < 0)
+                cannot_fork(generation, child, r);
+        else if (!preload)
+                count_start(generation, id);
+        return r == 0 && !preload;
+}
+
+static bool start_template(struct generation *generation)
+{
+        struct child *child = &generation->preload->template;
+        int r;
+
+        child->n_workers = most_workers(generation);
+        r = preload_start(generation->preload);
+        if (r < 0)
+                cannot_fork(generation, child, r);
+        return r == 0;
 }
 
 void generation_fill(struct generation *generation)
@@ -151,6 +185,8 @@ void generation_fill(struct generation *generation)
         const struct scale *scale = &generation->scale;
         bool go_on = generation->phase != GENERATION_DRAINING && !generation->retry;
 
+        if (go_on && generation->preload)
+                go_on = start_template(generation);
         for (unsigned id = 1; go_on && id <= scale->bounds.max; id++)
                 go_on = generation_living(generation) < scale->wanted &&
                         (has_worker(generation, id) || start_worker(generation, id));
@@ -254,12 +290,16 @@ void generation_stop(struct generation *generation)
 {
         generation->phase = GENERATION_DRAINING;
         generation->retry = sd_event_source_disable_unref(generation->retry);
+        if (generation->preload)
+                child_event(&generation->preload->template, WORKER_STOP);
         for (size_t i = 0; i < generation->n_children; i++)
                 child_event(&generation->children[i], WORKER_STOP);
 }
 
 void generation_quit(struct generation *generation)
 {
+        if (generation->preload)
+                child_event(&generation->preload->template, WORKER_QUIT);
         for (size_t i = 0; i < generation->n_children; i++)
                 child_event(&generation->children[i], WORKER_QUIT);
 }
@@ -301,7 +341,45 @@ static void on_child_ended(void *data, const struct child *child)
         recycle(data);
 }
 
+static void on_template_ready(void *data)
+{
+        generation_fill(data);
+}
+
+/* The workers live on; those that are missing wait for the next one. */
+static void on_template_ended(void *data, const struct child *child)
+{
+        judge(data, child,
+              child->end.si_code == CLD_EXITED && child->end.si_status == EXIT_CODE_CONFIG);
+}
+
+/* Meanwhile the generation may have been told to end, or to be smaller. */
+static void on_delivered(void *data, struct child *worker, int result)
+{
+        struct generation *generation = data;
+
+        if (result == 0)
+                count_start(generation, worker->subject.worker_id);
+        if (generation->phase == GENERATION_DRAINING)
+                child_event(worker, WORKER_STOP);
+        else if (result == 0)
+                generation_resize(generation);
+        else if (result != -ECANCELED) /* else it went with the template, which is told of */
+                cannot_fork(generation, worker, result);
+}
+
+static bool is_known(void *data, pid_t pid)
+{
+        return generation_find(data, pid) != NULL;
+}
+
 /* -- beginning and end -- */
+
+static const struct preload_owner preload_owner = {
+        .template = {.ready = on_template_ready, .ended = on_template_ended},
+        .delivered = on_delivered,
+        .is_known = is_known,
+};
 
 static const struct child_owner child_owner = {
         .ready = on_child_ready,
@@ -309,6 +387,29 @@ static const struct child_owner child_owner = {
         .leaves = on_child_leaves,
         .ended = on_child_ended,
 };
+
+static struct child child_of(struct generation *generation, const struct setup *setup,
+                             unsigned slot)
+{
+        return (struct child){
+                .host = &generation->owner->host,
+                .owner = &child_owner,
+                .data = generation,
+                .config = setup->config,
+                .tls = setup->tls,
+                .board = generation->board,
+                .slot = slot,
+        };
+}
+
+/* It has the last slot of the board, in which nothing happens. */
+static int new_preload(struct generation *generation, const struct setup *setup)
+{
+        struct child template = child_of(generation, setup, (unsigned)generation->n_children);
+
+        template.subject.generation = generation->number;
+        return preload_new(&generation->preload, &preload_owner, &template);
+}
 
 int generation_new(struct generation **ret, const struct generation_owner *owner, unsigned number,
                    const struct setup *setup)
@@ -323,28 +424,21 @@ int generation_new(struct generation **ret, const struct generation_owner *owner
         generation = calloc(1, sizeof(*generation) + n_children * sizeof(generation->children[0]));
         if (!generation)
                 return -ENOMEM;
-        generation->started = calloc(bounds.max, sizeof(generation->started[0]));
-        r = generation->started ? board_new(&generation->board, (unsigned)n_children) : -ENOMEM;
-        if (r < 0) {
-                free(generation->started);
-                free(generation);
-                return r;
-        }
         generation->owner = owner;
         generation->number = number;
-        generation->setup = *setup;
-        scale_init(&generation->scale, &bounds, bounds.first);
         generation->n_children = n_children;
+        scale_init(&generation->scale, &bounds, bounds.first);
+        generation->started = calloc(bounds.max, sizeof(generation->started[0]));
+        r = generation->started ? board_new(&generation->board, (unsigned)n_children + 1) : -ENOMEM;
         for (unsigned i = 0; i < n_children; i++)
-                generation->children[i] = (struct child){
-                        .host = &owner->host,
-                        .owner = &child_owner,
-                        .data = generation,
-                        .config = config,
-                        .tls = setup->tls,
-                        .board = generation->board,
-                        .slot = i,
-                };
+                generation->children[i] = child_of(generation, setup, i);
+        if (r == 0 && config->server_preload)
+                r = new_preload(generation, setup);
+        if (r < 0) {
+                generation_free(generation);
+                return r;
+        }
+        generation->setup = *setup;
         *ret = generation;
         return 0;
 }
@@ -354,6 +448,7 @@ void generation_free(struct generation *generation)
         if (!generation)
                 return;
         (void)sd_event_source_disable_unref(generation->retry);
+        preload_free(generation->preload);
         for (size_t i = 0; i < generation->n_children; i++) {
                 child_forget(&generation->children[i]);
                 store_leave(&generation->children[i].stored);
@@ -366,12 +461,19 @@ void generation_free(struct generation *generation)
 
 /* -- questions -- */
 
+static bool has_template(const struct generation *generation)
+{
+        return generation->preload && generation->preload->template.state != WORKER_EMPTY;
+}
+
 struct child *generation_find(struct generation *generation, pid_t pid)
 {
         for (size_t i = 0; i < generation->n_children; i++)
                 if (generation->children[i].state != WORKER_EMPTY &&
                     generation->children[i].subject.worker_pid == pid)
                         return &generation->children[i];
+        if (has_template(generation) && generation->preload->template.subject.worker_pid == pid)
+                return &generation->preload->template;
         return NULL;
 }
 
@@ -407,7 +509,7 @@ unsigned generation_serving(const struct generation *generation)
 
 unsigned generation_processes(const struct generation *generation)
 {
-        unsigned n = 0;
+        unsigned n = has_template(generation);
 
         for (size_t i = 0; i < generation->n_children; i++)
                 n += generation->children[i].state != WORKER_EMPTY;
@@ -418,6 +520,8 @@ const char *generation_loads(const struct generation *generation)
 {
         const char *said = "";
 
+        if (has_template(generation) && generation->preload->template.state == WORKER_STARTING)
+                said = generation->preload->template.said;
         for (size_t i = 0; i < generation->n_children; i++)
                 if (generation->children[i].state == WORKER_STARTING &&
                     generation->children[i].said[0])
@@ -429,6 +533,8 @@ bool generation_in_time(const struct generation *generation)
 {
         bool in_time = generation->retry != NULL;
 
+        if (has_template(generation))
+                in_time |= generation->preload->template.state == WORKER_STARTING;
         for (size_t i = 0; i < generation->n_children; i++)
                 in_time |= generation->children[i].state == WORKER_STARTING ||
                            generation->children[i].state == WORKER_DRAINING;

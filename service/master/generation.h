@@ -9,6 +9,7 @@
 
 #include "board/board.h"
 #include "master/child.h"
+#include "master/preload.h"
 #include "master/scale.h"
 #include "master/setup.h"
 #include "master/supervise.h"
@@ -38,6 +39,7 @@ struct generation {
         unsigned n_restarts; /* workers that took the place of one that ended or had to */
         unsigned failures;   /* failed tries in a row */
         sd_event_source *retry;
+        struct preload *preload; /* NULL: each worker loads the applications itself */
         unsigned *started; /* of each number, how many times; up to bounds.max of them */
         size_t n_children; /* room for the successors of those that are aborted and not dead yet */
         struct child children[];

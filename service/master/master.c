@@ -16,6 +16,7 @@
 #include "master/generation.h"
 #include "master/listen.h"
 #include "master/notify.h"
+#include "master/orphans.h"
 #include "master/recorder.h"
 #include "master/report.h"
 #include "master/scaling.h"
@@ -375,6 +376,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 
         (void)usec;
         oom_turn(&master->oom, now_usec());
+        orphans_reap(master->generations);
         update_status(master);
         if (is_worth_waiting(master))
                 manager_extend(EXTENSION_USEC);

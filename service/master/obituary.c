@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "log/events.h"
 #include "log/output.h"
+#include "master/report.h"
 
 /* What a client without an answer got, in a way: the status of a service that went away. */
 #define STATUS_NONE 503
@@ -177,7 +178,7 @@ static void write_message(struct record *record, const struct obituary *texts,
 {
         const struct record_subject *subject = &death->subject;
         const struct flight *culprit = &texts->culprit;
-        char request[400], during[640] = "", others[64] = "";
+        char request[400], during[640] = "", others[64] = "", title[TITLE_MAX];
         bool known = texts->suspects == 1;
         unsigned rest = texts->in_flight - known;
 
@@ -189,8 +190,8 @@ static void write_message(struct record *record, const struct obituary *texts,
         if (rest > 0)
                 (void)snprintf(others, sizeof(others), "; %u %srequest%s in flight", rest,
                                known ? "more " : "", rest > 1 ? "s" : "");
-        record_format(record, "MESSAGE", "Worker %u (pid %d) died: %s, %.1f s old%s%s",
-                      subject->worker_id, subject->worker_pid, texts->cause,
+        record_format(record, "MESSAGE", "%s (pid %d) died: %s, %.1f s old%s%s",
+                      subject_title(title, subject), subject->worker_pid, texts->cause,
                       (double)death->age_usec / (double)USEC_PER_SEC, during, others);
 }
 
@@ -207,18 +208,23 @@ static void master_record(struct record *record, const struct death *death)
 void obituary_record(struct record *record, struct obituary *texts, const struct death *death,
                      const struct box *box)
 {
+        static const enum event events[][2] = {
+                [DEATH_OF_TEMPLATE] = {EVENT_TEMPLATE_DIED, EVENT_TEMPLATE_EXITED},
+                [DEATH_OF_WORKER] = {EVENT_WORKER_DIED, EVENT_WORKER_EXITED},
+        };
         bool well = ended_well(death);
+        char title[TITLE_MAX];
 
-        if (death->subject.worker_id == 0) {
+        if (death_of(death) == DEATH_OF_MASTER) {
                 master_record(record, death);
                 return;
         }
-        record_event(record, well ? EVENT_WORKER_EXITED : EVENT_WORKER_DIED, &death->subject);
+        record_event(record, events[death_of(death)][well], &death->subject);
         add_cause(record, texts, death, box);
         record_number(record, "AGE_USEC", death->age_usec);
         if (well) {
-                record_format(record, "MESSAGE", "Worker %u (pid %d) %s", death->subject.worker_id,
-                              death->subject.worker_pid,
+                record_format(record, "MESSAGE", "%s (pid %d) %s",
+                              subject_title(title, &death->subject), death->subject.worker_pid,
                               death->discarded ? "is not needed any more, it was not ready yet"
                                                : "has ended");
                 return;

@@ -178,7 +178,7 @@ static struct log_options options_of(const struct recoveries *recoveries, const 
                 .memory = box->log,
                 .buffer_size = box->layout.log_size - log_memory_size(0),
                 .subject =
-                        death->subject.worker_id > 0 ? death->subject : (struct record_subject){0},
+                        death_of(death) == DEATH_OF_MASTER ? (struct record_subject){0} : death->subject,
                 .block_usec = NO_WAIT,
         };
 }
@@ -290,7 +290,7 @@ void recover(struct recoveries *recoveries, struct stored_box *stored, const int
         *stored = (struct stored_box){0};
         open_output(recovery, printed);
         clear_tickets(recovery);
-        recovery->told |= death->subject.worker_id == 0 && death->leaving;
+        recovery->told |= death_of(death) == DEATH_OF_MASTER && death->leaving;
         if (recoveries->n == RECOVERIES_MAX)
                 give_up_oldest(recoveries);
         append(recoveries, recovery);

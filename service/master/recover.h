@@ -20,7 +20,7 @@
 
 /* How a process ended. */
 struct death {
-        struct record_subject subject; /* worker_id 0: a master */
+        struct record_subject subject; /* worker_id 0: no worker */
         bool known; /* @how is; a former master's workers ended with it, nobody knows how */
         siginfo_t how;
         bool leaving;   /* it was told to end, or said that it would */
@@ -30,6 +30,20 @@ struct death {
         bool hung;      /* it was killed because it was silent for too long */
         uint64_t age_usec;
 };
+
+/** death_of() - whose it was: a master's, a template's (which has a generation), or a worker's. */
+enum death_of {
+        DEATH_OF_MASTER,
+        DEATH_OF_TEMPLATE,
+        DEATH_OF_WORKER,
+};
+
+static inline enum death_of death_of(const struct death *death)
+{
+        if (death->subject.worker_id > 0)
+                return DEATH_OF_WORKER;
+        return death->subject.generation > 0 ? DEATH_OF_TEMPLATE : DEATH_OF_MASTER;
+}
 
 struct recovery;
 

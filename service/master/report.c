@@ -15,6 +15,15 @@
 
 static const struct record_subject nobody = {0};
 
+const char *subject_title(char title[static TITLE_MAX], const struct record_subject *subject)
+{
+        if (subject->worker_id > 0)
+                (void)snprintf(title, TITLE_MAX, "Worker %u", subject->worker_id);
+        else
+                (void)snprintf(title, TITLE_MAX, "The template process");
+        return title;
+}
+
 void report(struct log *log, enum event event, const struct record_subject *subject,
             const char *format, ...)
 {

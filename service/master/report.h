@@ -7,6 +7,11 @@
 #include "log/events.h"
 #include "log/log.h"
 
+#define TITLE_MAX 32
+
+/** subject_title() - what a process that is supervised is called: "Worker 3". Return: @title. */
+const char *subject_title(char title[static TITLE_MAX], const struct record_subject *subject);
+
 /* An event about @subject (NULL: about the service) with nothing but its message, printf-like. */
 void report(struct log *log, enum event event, const struct record_subject *subject,
             const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A worker's first steps: it sheds what belongs to the master and takes on what makes it a worker.
- */
+/* First steps: a child sheds what belongs to the master and takes on what makes it a worker, or a
+ * template. */
 #include "master/spawn.h"
 
 #include <errno.h>
@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "template/template.h"
+#include "worker/birth.h"
 
 /* The unit has 100 for the master; so the kernel takes a worker first when memory runs out. */
 #define OOM_SCORE_ADJUST "300"
@@ -95,11 +96,11 @@ static int set_environment(const struct worker_options *options)
         return setenv("NOTIFY_SOCKET", options->notify_path, 1) < 0 ? -errno : 0;
 }
 
-/* Everything else of the master's is closed. */
-static int keep_descriptors(const struct worker_options *options)
+/* Everything else of the master's is closed. @orders: -1, or of a template. */
+static int keep_descriptors(const struct worker_options *options, int orders)
 {
         const int own[] = {options->box->fd, options->console, options->printed[0],
-                           options->printed[1]};
+                           options->printed[1], orders};
         const size_t n_own = sizeof(own) / sizeof(own[0]);
         _cleanup_free_ int *keep = calloc(options->n_endpoints + n_own, sizeof(*keep));
 
@@ -111,41 +112,60 @@ static int keep_descriptors(const struct worker_options *options)
         return close_all_but(keep, options->n_endpoints + n_own);
 }
 
-static int redirect(const int prints[static 2])
+/* Return: EXIT_CODE_OK, or an exit_code to end with. */
+static int shed_master(const struct worker_options *options, const char *name,
+                       const int prints[static 2], struct log *master_log, int orders)
 {
-        if (dup2(prints[0], STDOUT_FILENO) < 0 || dup2(prints[1], STDERR_FILENO) < 0)
-                return -errno;
-        return 0;
+        reset_signals();
+        /* Where the master was faster, it is dead already. */
+        if (birth(options->master, name, prints) < 0)
+                return EXIT_CODE_BUG;
+        log_abandon(master_log);
+        if (keep_descriptors(options, orders) < 0 || set_environment(options) < 0)
+                return EXIT_CODE_BUG;
+        raise_oom_score();
+        return EXIT_CODE_OK;
 }
 
 static int become_worker(const struct worker_options *options, const int prints[static 2],
-                         struct log *master_log, pid_t master)
+                         struct log *master_log)
 {
         char name[16];
+        int code;
 
-        reset_signals();
-        /* A worker without its master drains and ends; where the master was faster, it is dead
-         * already. */
-        if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != master)
-                return EXIT_CODE_BUG;
         (void)snprintf(name, sizeof(name), "appsrv-w%u", options->subject.worker_id);
-        (void)prctl(PR_SET_NAME, name);
-        log_abandon(master_log);
-        if (redirect(prints) < 0 || keep_descriptors(options) < 0 || set_environment(options) < 0)
-                return EXIT_CODE_BUG;
-        raise_oom_score();
-        return worker_run(options);
+        code = shed_master(options, name, prints, master_log, -1);
+        return code == EXIT_CODE_OK ? worker_run(options) : code;
+}
+
+static int become_template(const struct worker_options *options, const int prints[static 2],
+                           struct log *master_log, int orders)
+{
+        int code = shed_master(options, "appsrv-template", prints, master_log, orders);
+
+        return code == EXIT_CODE_OK ? template_run(options, orders) : code;
 }
 
 pid_t spawn_worker(const struct worker_options *options, const int prints[static 2],
                    struct log *master_log)
 {
-        pid_t master = getpid();
         pid_t pid = fork();
 
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                _exit(become_worker(options, prints, master_log, master));
+                _exit(become_worker(options, prints, master_log));
+        return pid;
+}
+
+pid_t spawn_template(const struct worker_options *options, const int prints[static 2],
+                     struct log *master_log, int orders)
+{
+        pid_t pid = fork();
+
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                _exit(become_template(options, prints, master_log, orders));
         return pid;
 }

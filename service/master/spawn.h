@@ -21,3 +21,8 @@ int spawn_block_signals(void);
  */
 pid_t spawn_worker(const struct worker_options *options, const int prints[static 2],
                    struct log *master_log);
+
+/** spawn_template() - the same for the template process of a generation. @orders: its end of
+ * order_socket(). */
+pid_t spawn_template(const struct worker_options *options, const int prints[static 2],
+                     struct log *master_log, int orders);

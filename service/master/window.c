@@ -104,10 +104,10 @@ static int show_master(int viewer, const struct window_scene *scene)
         return show(viewer, &message, scene->box->fd);
 }
 
-static int show_worker(int viewer, const struct child *child)
+static int show_process(int viewer, const struct child *child)
 {
         struct window_message message = {
-                .kind = WINDOW_WORKER,
+                .kind = child_is_template(child) ? WINDOW_TEMPLATE : WINDOW_WORKER,
                 .pid = child->subject.worker_pid,
                 .generation = child->subject.generation,
                 .worker_id = child->subject.worker_id,
@@ -127,7 +127,9 @@ static int show_generation(int viewer, const struct generation *generation)
 
         for (size_t i = 0; r == 0 && i < generation->n_children; i++)
                 if (generation->children[i].state != WORKER_EMPTY)
-                        r = show_worker(viewer, &generation->children[i]);
+                        r = show_process(viewer, &generation->children[i]);
+        if (r == 0 && generation->preload && generation->preload->template.state != WORKER_EMPTY)
+                r = show_process(viewer, &generation->preload->template);
         return r;
 }
 

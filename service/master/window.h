@@ -19,7 +19,7 @@ struct listeners;
 struct recoveries;
 
 #define WINDOW_SOCKET  "status"
-#define WINDOW_VERSION 2
+#define WINDOW_VERSION 3
 
 /* So many that have not read all yet: what they do not read are descriptors in flight, which the
  * kernel counts and limits for all that we pass, to systemd as well. */
@@ -35,6 +35,7 @@ enum window_kind {
         WINDOW_MASTER, /* the first message; with the master's own black box */
         WINDOW_BOARD,  /* of a generation; before its workers */
         WINDOW_WORKER, /* with its black box */
+        WINDOW_TEMPLATE, /* the same of a process that workers are forked from */
 };
 
 /* Magic, version and kind stay where they are in all versions. */

@@ -119,6 +119,16 @@ int capture_start(struct capture **ret, const struct output *output,
         return 0;
 }
 
+void capture_abandon(struct capture *capture)
+{
+        if (!capture)
+                return;
+        for (size_t i = 0; i < OUTPUT_STREAMS; i++)
+                close_descriptor(&capture->streams[i].fd);
+        (void)close(capture->stop);
+        free(capture);
+}
+
 void capture_stop(struct capture *capture)
 {
         if (!capture)

@@ -137,6 +137,9 @@ int crash_watch(struct box *box)
                 return fd;
         /* Loads libgcc. */
         (void)backtrace(&frame, 1);
+        /* That of the process which this one was forked from. */
+        if (box_of_process.crash)
+                (void)close(box_of_process.stack_fd);
         box_of_process.crash = &box->header->crash;
         box_of_process.stack_fd = fd;
         box_of_process.pid = getpid();

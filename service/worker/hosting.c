@@ -3,6 +3,8 @@
  * the master. Main thread of the worker. */
 #include "worker/hosting.h"
 
+#include <appsrv/appsrv.h>
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,31 +70,89 @@ static int start(struct app *app, struct app_host *host, int notify)
         return refuse(host, notify, app_name(app), why);
 }
 
+static int make_room(struct hosting *hosting, size_t n)
+{
+        if (hosting->apps)
+                return EXIT_CODE_OK;
+        hosting->apps = calloc(n + 1, sizeof(hosting->apps[0]));
+        hosting->lanes = calloc(n + 1, sizeof(hosting->lanes[0]));
+        hosting->started = calloc(n + 1, sizeof(hosting->started[0]));
+        hosting->n = n;
+        return hosting->apps && hosting->lanes && hosting->started ? EXIT_CODE_OK : EXIT_CODE_BUG;
+}
+
+/* As far as that was not done before. Return: an exit_code. */
+static int host_one(struct hosting *hosting, size_t i, const struct app_config *config,
+                    struct app_host *host, int notify)
+{
+        int code = EXIT_CODE_OK;
+
+        if (!hosting->apps[i])
+                code = load(&hosting->apps[i], config, host, notify);
+        if (code != EXIT_CODE_OK || hosting->started[i] ||
+            (hosting->for_others && !app_preloads(hosting->apps[i])))
+                return code;
+        code = start(hosting->apps[i], host, notify);
+        hosting->started[i] = code == EXIT_CODE_OK;
+        hosting->lanes[i].limit = app_concurrent(hosting->apps[i]) ? UINT_MAX : 1;
+        return code;
+}
+
+static int host_all(struct hosting *hosting, const struct config *config, struct app_host *host,
+                    int notify)
+{
+        int code = make_room(hosting, config->n_apps);
+
+        for (size_t i = 0; code == EXIT_CODE_OK && i < config->n_apps; i++)
+                code = host_one(hosting, i, &config->apps[i], host, notify);
+        return code;
+}
+
+int hosting_preload(struct hosting *hosting, const struct config *config, struct app_host *host,
+                    int notify)
+{
+        hosting->for_others = true;
+        return host_all(hosting, config, host, notify);
+}
+
+int hosting_fork(struct hosting *hosting, int when)
+{
+        size_t n = 0;
+        int r = 0;
+
+        for (; r == 0 && n < hosting->n; n++)
+                if (hosting->started[n])
+                        r = app_fork(hosting->apps[n], when);
+        /* Those that were made ready for a fork that does not come. */
+        for (size_t i = 0; r < 0 && when == APPSRV_FORK_PREPARE && i + 1 < n; i++)
+                if (hosting->started[i])
+                        (void)app_fork(hosting->apps[i], APPSRV_FORK_PARENT);
+        return r;
+}
+
+/* What was made in the template is this process's own from now on. */
+static int arrive(struct hosting *hosting, struct app_host *host, int notify)
+{
+        char why[WHY_MAX];
+
+        hosting->for_others = false;
+        for (size_t i = 0; i < hosting->n; i++) {
+                int r = hosting->started[i] ? app_fork(hosting->apps[i], APPSRV_FORK_CHILD) : 0;
+
+                if (r == 0)
+                        continue;
+                (void)snprintf(why, sizeof(why), "its fork() failed: %s", strerror(-r));
+                return refuse(host, notify, app_name(hosting->apps[i]), why);
+        }
+        return EXIT_CODE_OK;
+}
+
 int hosting_start(struct hosting *hosting, const struct config *config, struct app_host *host,
                   int notify)
 {
-        size_t n = config->n_apps ? config->n_apps : 1;
-        int code;
+        int code = hosting->for_others ? arrive(hosting, host, notify) : EXIT_CODE_OK;
 
-        hosting->apps = calloc(n, sizeof(struct app *));
-        hosting->lanes = calloc(n, sizeof(hosting->lanes[0]));
-        if (!hosting->apps || !hosting->lanes)
-                return EXIT_CODE_BUG;
-        while (hosting->n < config->n_apps) {
-                struct app *app;
-
-                code = load(&app, &config->apps[hosting->n], host, notify);
-                if (code != EXIT_CODE_OK)
-                        return code;
-                code = start(app, host, notify);
-                if (code != EXIT_CODE_OK) {
-                        app_free(app);
-                        return code;
-                }
-                hosting->lanes[hosting->n].limit = app_concurrent(app) ? UINT_MAX : 1;
-                hosting->apps[hosting->n++] = app;
-        }
-        return EXIT_CODE_OK;
+        return code == EXIT_CODE_OK ? host_all(hosting, config, host, notify) : code;
 }
 
 void hosting_stop(struct hosting *hosting)
@@ -100,9 +160,11 @@ void hosting_stop(struct hosting *hosting)
         while (hosting->n > 0) {
                 struct app *app = hosting->apps[--hosting->n];
 
-                app_stop(app);
+                if (hosting->started[hosting->n])
+                        app_stop(app);
                 app_free(app);
         }
         free(hosting->apps);
         free(hosting->lanes);
+        free(hosting->started);
 }

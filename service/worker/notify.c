@@ -11,7 +11,13 @@
 #include <sys/un.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "worker/wear.h"
+
+/* A beat lost in a full queue must not be a missed one: the master waits for three, and one that
+ * finds the queue full is tried again soon. */
+#define BEATS_PER_WATCHDOG 3
+#define BEAT_RETRY_USEC    (20 * USEC_PER_MSEC)
 
 int notify_open(const char *path)
 {
@@ -47,4 +53,9 @@ int notify_beat(int fd, bool draining, const struct wear *wear)
                                "\nX_APPSRV_WORN=%s %" PRIu64, wear_reason_name(wear->reason),
                                wear->memory);
         return notify_send(fd, message);
+}
+
+uint64_t notify_next_beat(int r, uint64_t now, uint64_t watchdog)
+{
+        return now + (r == -EAGAIN ? BEAT_RETRY_USEC : watchdog / BEATS_PER_WATCHDOG);
 }

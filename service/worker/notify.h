@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct wear;
 
@@ -21,3 +22,6 @@ int notify_send(int fd, const char *message);
 /** notify_beat() - tell that the loop turns, and all that the master must know, since the queue may
  * have been full before. Return: as notify_send(). */
 int notify_beat(int fd, bool draining, const struct wear *wear);
+
+/** notify_next_beat() - when the next one is due, after one that gave @r. */
+uint64_t notify_next_beat(int r, uint64_t now, uint64_t watchdog);

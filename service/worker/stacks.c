@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -56,12 +57,27 @@ static void on_ask(int number, siginfo_t *info, void *context)
         errno = error;
 }
 
+/* A worker that was forked from a template has a file of its own, where runtimes know it to be. */
+static int open_one(int former)
+{
+        int fd = memfd_create("appsrv-stack", MFD_CLOEXEC);
+        int r;
+
+        if (fd < 0 || former < 0)
+                return fd < 0 ? -errno : fd;
+        r = dup3(fd, former, O_CLOEXEC) < 0 ? -errno : former;
+        (void)close(fd);
+        return r;
+}
+
 int stacks_open(void)
 {
         for (int kind = 0; kind < STACK_KINDS; kind++) {
-                stacks.fds[kind] = memfd_create("appsrv-stack", MFD_CLOEXEC);
-                if (stacks.fds[kind] < 0)
-                        return -errno;
+                int fd = open_one(stacks.fds[kind]);
+
+                if (fd < 0)
+                        return fd;
+                stacks.fds[kind] = fd;
         }
         stacks.pid = getpid();
         return stacks.fds[STACK_RUNTIME];

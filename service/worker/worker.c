@@ -17,34 +17,24 @@
 #include "base/clock.h"
 #include "log/events.h"
 #include "worker/accept.h"
-#include "worker/capture.h"
 #include "worker/crash.h"
-#include "worker/descriptors.h"
 #include "worker/greeting.h"
 #include "worker/hosting.h"
 #include "worker/http.h"
 #include "worker/loop.h"
 #include "worker/notify.h"
 #include "worker/pool.h"
-#include "worker/signals.h"
+#include "worker/process.h"
 #include "worker/spin.h"
 #include "worker/stacks.h"
 #include "worker/trim.h"
 #include "worker/unseen.h"
 #include "worker/wear.h"
 
-/* A beat lost in a full queue must not be a missed one: the master waits for three, and one that
- * finds the queue full is tried again soon. */
-#define BEATS_PER_WATCHDOG 3
-#define BEAT_RETRY_USEC    (20 * USEC_PER_MSEC)
-
-/* How long the last records may take to reach the journal. */
-#define LAST_RECORDS_USEC (500 * USEC_PER_MSEC)
-
 struct worker {
         const struct worker_options *options;
         const struct config *config;
-        struct app_host host;
+        struct app_host *host;
         struct capture *capture;
         struct service service;
         struct hosting hosting;
@@ -76,22 +66,6 @@ struct worker {
 
 /* -- set-up -- */
 
-static int open_log(struct worker *worker)
-{
-        const struct log_options options = {
-                .target = worker->options->log_target,
-                .console = worker->options->console,
-                .level = (int)worker->config->log_level,
-                .buffer_size = worker->config->log_buffer,
-                .memory = worker->options->box->log,
-                .access_namespace = worker->config->log_access_namespace,
-                .subject = worker->host.subject,
-                .block_usec = worker->config->log_overflow.block_usec,
-        };
-
-        return log_open(&worker->host.log, &options);
-}
-
 struct box_layout worker_box_layout(const struct config *config)
 {
         return (struct box_layout){
@@ -99,20 +73,6 @@ struct box_layout worker_box_layout(const struct config *config)
                 .output_size = output_memory_size(),
                 .log_size = log_memory_size(config->log_buffer),
         };
-}
-
-/* From here on nothing is printed past the log. */
-static int start_capture(struct worker *worker)
-{
-        const struct config *config = worker->config;
-        struct output output = {
-                .memory = worker->options->box->output,
-                .log = worker->host.log,
-                .subject = worker->host.subject,
-        };
-
-        output_begin(&output, config->n_apps == 1 ? config->apps[0].name : NULL);
-        return capture_start(&worker->capture, &output, worker->options->printed);
 }
 
 static int start_service(struct worker *worker)
@@ -124,8 +84,8 @@ static int start_service(struct worker *worker)
         service->config = config;
         service->apps = worker->hosting.apps;
         service->lanes = worker->hosting.lanes;
-        service->log = worker->host.log;
-        service->subject = worker->host.subject;
+        service->log = worker->host->log;
+        service->subject = worker->host->subject;
         service->board = worker->options->board;
         service->slot = board_slot(service->board, worker->options->slot);
         service->limits = (struct head_limits){
@@ -267,7 +227,7 @@ static int watch_all(struct worker *worker)
 
         worker->on_finished = (struct watch){.fd = pool_fd(worker->service.pool), .ready = on_wake};
         worker->on_signal = (struct watch){.fd = worker->signals, .ready = on_signal};
-        worker->on_log_wake = (struct watch){.fd = log_wake_fd(worker->host.log), .ready = on_wake};
+        worker->on_log_wake = (struct watch){.fd = log_wake_fd(worker->host->log), .ready = on_wake};
         worker->on_log_output = (struct watch){.fd = -1, .ready = on_wake};
 
         r = watch_http(worker);
@@ -303,22 +263,10 @@ static int set_up(struct worker *worker)
 {
         int code, r;
 
-        descriptors_raise_limit(worker->config);
-        worker->signals = signals_take();
-        r = worker->signals < 0 ? worker->signals : 0;
-        if (r == 0)
-                r = crash_watch(worker->options->box);
-        if (r == 0)
-                r = open_log(worker);
-        if (r == 0)
-                r = start_capture(worker);
-        if (r < 0)
+        worker->signals = process_begin(worker->host, worker->options, &worker->capture);
+        if (worker->signals < 0)
                 return EXIT_CODE_BUG;
-
-        worker->host.stack_fd = stacks_open();
-        if (worker->host.stack_fd < 0)
-                return EXIT_CODE_BUG;
-        code = hosting_start(&worker->hosting, worker->config, &worker->host, worker->notify);
+        code = hosting_start(&worker->hosting, worker->config, worker->host, worker->notify);
         if (code != EXIT_CODE_OK)
                 return code;
 
@@ -344,14 +292,14 @@ static int set_up(struct worker *worker)
 static void ship_records(struct worker *worker)
 {
         struct board_slot *slot = worker->service.slot;
-        int r = log_ship(worker->host.log);
-        int fd = log_output_fd(worker->host.log);
-        struct log_counters counters = log_counters(worker->host.log);
+        int r = log_ship(worker->host->log);
+        int fd = log_output_fd(worker->host->log);
+        struct log_counters counters = log_counters(worker->host->log);
 
         atomic_store_explicit(&slot->log_shipped, counters.shipped, memory_order_relaxed);
         atomic_store_explicit(&slot->log_lost, counters.lost, memory_order_relaxed);
 
-        worker->log_wake = log_wake_usec(worker->host.log);
+        worker->log_wake = log_wake_usec(worker->host->log);
         if (worker->on_log_output.active && (r == 0 || worker->on_log_output.fd != fd))
                 loop_forget(&worker->loop, &worker->on_log_output);
         if (r == -EAGAIN && fd >= 0) {
@@ -379,9 +327,7 @@ static void beat(struct worker *worker, uint64_t now)
         if (now < worker->next_beat)
                 return;
         r = notify_beat(worker->notify, worker->drain_end != USEC_NEVER, &worker->wear);
-        worker->next_beat =
-                now + (r == -EAGAIN ? BEAT_RETRY_USEC
-                                    : worker->config->server_watchdog / BEATS_PER_WATCHDOG);
+        worker->next_beat = notify_next_beat(r, now, worker->config->server_watchdog);
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -417,7 +363,7 @@ static void on_lead(void *data)
 {
         struct worker *worker = data;
 
-        log_own(worker->host.log);
+        log_own(worker->host->log);
         crash_about_me();
         worker->hurries = true;
 }
@@ -466,13 +412,13 @@ static bool turn(void *data)
 {
         struct worker *worker = data;
 
-        log_lead(worker->host.log, true);
+        log_lead(worker->host->log, true);
         worker->failure = wait_for_events(worker);
         if (worker->failure == 0) {
                 worker->now = now_usec();
                 do_work(worker);
         }
-        log_lead(worker->host.log, false);
+        log_lead(worker->host->log, false);
         return worker->failure == 0 && serving(worker, worker->now);
 }
 
@@ -484,19 +430,11 @@ static int serve(struct worker *worker)
         worker->now = now_usec();
         pool_lead(worker->service.pool, &loop);
         on_lead(worker);
-        log_lead(worker->host.log, true);
+        log_lead(worker->host->log, true);
         return worker->failure;
 }
 
 /* -- the end -- */
-
-/* What the journal has not read by the end is the master's, or that of the next one. */
-static bool has_heir(const struct worker *worker)
-{
-        const struct worker_options *options = worker->options;
-
-        return options->box_kept || getppid() == options->master;
-}
 
 /* Applications may still be running: their requests get a record, and nothing that they use is
  * touched, the log neither. */
@@ -505,7 +443,7 @@ static void give_up(struct worker *worker)
         overdues_finish(&worker->service);
         http_give_up(worker->http);
         capture_stop(worker->capture);
-        (void)log_finish(worker->host.log, LAST_RECORDS_USEC, has_heir(worker));
+        (void)log_finish(worker->host->log, LAST_RECORDS_USEC, process_has_heir(worker->options));
 }
 
 /* The loop does not turn any more, so there is no beat while applications stop; they have until the
@@ -536,33 +474,16 @@ static void tear_down(struct worker *worker)
         loop_done(&worker->loop);
         close_descriptor(&worker->notify);
         capture_stop(worker->capture);
-        (void)log_close(worker->host.log, LAST_RECORDS_USEC, has_heir(worker));
-}
-
-/* A slow reader must not hold all threads; a single one serves him all the same. */
-static struct stream_terms stream_terms(const struct config *config)
-{
-        unsigned half = (unsigned)config->server_threads / 2;
-
-        return (struct stream_terms){
-                .waiters_max = half > 0 ? half : 1,
-                .spool_max = config->http_response_spool,
-                .patience_usec = config->http_response_patience,
-        };
+        (void)log_close(worker->host->log, LAST_RECORDS_USEC, process_has_heir(worker->options));
 }
 
 int worker_run(const struct worker_options *options)
 {
+        struct app_host own = {0};
         struct worker worker = {
                 .options = options,
                 .config = options->config,
-                .host =
-                        {
-                                .subject = options->subject,
-                                .workers = options->n_workers,
-                                .threads = options->config->server_threads,
-                                .stream_terms = stream_terms(options->config),
-                        },
+                .host = &own,
                 .loop.epoll = -1,
                 .signals = -1,
                 .log_wake = USEC_NEVER,
@@ -570,9 +491,12 @@ int worker_run(const struct worker_options *options)
         };
         int code;
 
+        if (options->preloaded) {
+                worker.host = options->preloaded->host;
+                worker.hosting = options->preloaded->hosting;
+        }
         lingers_init(&worker.lingers, &worker.loop);
         prepare_greetings(&worker);
-        worker.host.subject.worker_pid = getpid();
         worker.notify = notify_open(options->notify_path);
         if (worker.notify < 0 || loop_init(&worker.loop) < 0)
                 return EXIT_CODE_BUG;

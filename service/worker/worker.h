@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "log/log.h"
 #include "worker/endpoint.h"
+#include "worker/hosting.h"
 #include "worker/tls.h"
 
 /* How a process of appsrv ends; sysexits(3) values, so that a unit can name them. */
@@ -25,6 +26,12 @@ enum exit_code {
         EXIT_CODE_BUG = 70,         /* or a resource of the system ran out */
         EXIT_CODE_CONFIG =
                 78, /* the configuration, or an application that cannot be loaded or started */
+};
+
+/* What a template process has made for its workers. */
+struct preloaded {
+        struct app_host *host; /* that the applications know; describes the worker from now on */
+        struct hosting hosting;
 };
 
 /* Everything that a worker inherits from its master. All of it is borrowed and outlives the
@@ -45,6 +52,7 @@ struct worker_options {
         size_t n_endpoints;
         const struct tls *tls;   /* NULL: no endpoint has it */
         const char *notify_path; /* the master's notify socket */
+        const struct preloaded *preloaded; /* NULL: the worker loads its applications itself */
 };
 
 /** worker_box_layout() - what the black box of a worker with this configuration needs. */

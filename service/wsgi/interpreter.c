@@ -8,6 +8,8 @@
  */
 #include "wsgi/interpreter.h"
 
+#include <appsrv/appsrv.h>
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
@@ -22,6 +24,7 @@ struct interpreter {
         unsigned users;
         PyInterpreterState *state;
         char virtualenv[PATH_MAX]; /* "": none */
+        unsigned forking;          /* applications that were made ready for a fork of the server */
 };
 
 static struct interpreter interpreter;
@@ -212,6 +215,53 @@ void interpreter_release(void)
         end_application();
         current_done();
         /* The GIL is kept: threads that go on (daemons) would use what is freed from now on. */
+}
+
+/* What was loaded is not looked at by the garbage collector any more, which would write to its pages
+ * in each worker; and what was printed is printed once. */
+static int prepare_fork(void)
+{
+        _cleanup_object_ PyObject *start = NULL, *done = NULL;
+
+        if (interpreter_enter() < 0)
+                return -ENOMEM;
+        start = PyImport_ImportModule("appsrv.start");
+        done = start ? PyObject_CallMethod(start, "prepare_fork", NULL) : NULL;
+        if (!done) {
+                PyErr_Print();
+                interpreter_leave();
+                return -ENOEXEC;
+        }
+        PyOS_BeforeFork();
+        return 0;
+}
+
+int interpreter_fork(int when)
+{
+        int r = 0;
+
+        if (when == APPSRV_FORK_PREPARE) {
+                if (interpreter.forking == 0)
+                        r = prepare_fork();
+                interpreter.forking += r == 0;
+                return r;
+        }
+        if (interpreter.forking > 1) {
+                interpreter.forking--;
+                return 0;
+        }
+        if (when == APPSRV_FORK_CHILD)
+                PyOS_AfterFork_Child();
+        else
+                PyOS_AfterFork_Parent();
+        interpreter.forking = 0;
+        interpreter_leave();
+        return 0;
+}
+
+bool interpreter_is_forked(void)
+{
+        return interpreter.forking > 0;
 }
 
 int interpreter_enter(void)

@@ -2,6 +2,7 @@
 /* The one Python of the process: its life, and the threads of the server in it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "wsgi/python.h"
@@ -23,6 +24,13 @@ int interpreter_use(const char *virtualenv, char why[static WHY_MAX]);
 /** interpreter_release() - the last one ends the application: waits for its threads that are no
  * daemons and runs what was registered with atexit. Without the GIL. */
 void interpreter_release(void);
+
+/** interpreter_fork() - around each fork of a worker from the process that has loaded the
+ * applications, for each of them; @when: APPSRV_FORK_*. Return: 0, or a negative errno. */
+int interpreter_fork(int when);
+
+/** interpreter_is_forked() - whether the fork that is going on is the server's. */
+bool interpreter_is_forked(void);
 
 /** interpreter_enter() - take the GIL, in any thread of the server. Return: 0, or -ENOMEM. */
 int interpreter_enter(void);

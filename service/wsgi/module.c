@@ -9,6 +9,7 @@
 #include "wsgi/environ.h"
 #include "wsgi/file_wrapper.h"
 #include "wsgi/input.h"
+#include "wsgi/interpreter.h"
 #include "wsgi/journal.h"
 #include "wsgi/print.h"
 #include "wsgi/response.h"
@@ -16,12 +17,15 @@
 /* Of what is asked for at once: far more than any setting allows. */
 #define SECONDS_MAX 1e9
 
+/* False: the child is a worker of the server, and no child of the application. */
 static PyObject *forked(PyObject *module, PyObject *nothing)
 {
         (void)module;
         (void)nothing;
+        if (interpreter_is_forked())
+                Py_RETURN_FALSE;
         current_fork();
-        Py_RETURN_NONE;
+        Py_RETURN_TRUE;
 }
 
 /* Levels are those of logging: 10 is DEBUG. */

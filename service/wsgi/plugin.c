@@ -116,5 +116,13 @@ static void stop(appsrv_ctx *ctx, void *self)
         free(self); /* its objects live as long as the interpreter: until the process ends */
 }
 
+static int on_fork(appsrv_ctx *ctx, void *self, int when)
+{
+        (void)ctx;
+        (void)self;
+        return interpreter_fork(when);
+}
+
 APPSRV_APP(.name = "wsgi", .version = "1", .flags = APPSRV_F_CONCURRENT | APPSRV_F_ASK_BODY,
-           .settings = settings, .start = start, .handle = handle, .stop = stop);
+           .settings = settings, .start = start, .handle = handle, .stop = stop,
+           .fork = on_fork);

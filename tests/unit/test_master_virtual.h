@@ -17,6 +17,10 @@
 
 /* Beside those that the program has. */
 #define child_spawn          virtual_child_spawn
+#define child_order          virtual_child_order
+#define child_adopt          virtual_child_adopt
+#define child_discard        virtual_child_discard
+#define child_is_template    virtual_child_is_template
 #define child_event          virtual_child_event
 #define child_extend         virtual_child_extend
 #define child_forget         virtual_child_forget

@@ -2,6 +2,7 @@
 """What the server does in Python before it imports the application, and when it ends."""
 import atexit
 import faulthandler
+import gc
 import io
 import logging
 import os
@@ -164,7 +165,8 @@ def _signal(number, handler):
 
 def _on_fork():
     global _is_child  # pylint: disable=global-statement
-    _appsrv.forked()
+    if not _appsrv.forked():
+        return
     _is_child = True
     for number in OWN_SIGNALS:
         _set_signal(number, signal.SIG_DFL)
@@ -216,6 +218,14 @@ def _tell_who_goes_on():
                                    "Thread %s goes on, the end waits for it", (thread.name,), None, frame.f_code.co_name)
         record.stack_info = "Stack (most recent call last):\n" + "".join(traceback.format_stack(frame)).rstrip("\n")
         commit(record)
+
+
+def prepare_fork():
+    """Before the server forks a worker: what was loaded stays where it is, untouched by the collector of each worker."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    gc.collect()
+    gc.freeze()
 
 
 def end():
