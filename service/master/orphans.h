@@ -9,6 +9,6 @@ struct generation;
 /** orphans_kill() - kill the process groups that the box of a worker names which has just died. */
 void orphans_kill(const struct box *box);
 
-/** orphans_reap() - where the master takes in orphans (PR_SET_CHILD_SUBREAPER): those that have ended
- * are gone; its own children it hears of elsewhere. */
+/** orphans_reap() - where the master takes in orphans (PR_SET_CHILD_SUBREAPER): those that have
+ * ended are gone; its own children it hears of elsewhere. */
 void orphans_reap(struct generation *generations);
