@@ -19,6 +19,7 @@ from lib.wait import wait_until
 from test_plugins import check
 from test_valgrind import PATIENT, VALGRIND, reload, skip_without_valgrind
 from test_valgrind import check as check_log
+from test_wsgi_faults import skip_what_sanitizers_report
 from test_wsgi import application, the_plugin  # noqa: F401  pylint: disable=unused-import
 
 CONFIG = "[server]\nworkers = {workers}\nthreads = 2\npreload = {preload}\nwatchdog = {watchdog}\ngraceful_timeout = 2s\n{more}\n"
@@ -173,7 +174,8 @@ def test_records_name_the_worker_and_the_request(start):
             assert pid_of(line) in workers(server)
 
 
-def test_child_of_the_application_is_no_worker(start):
+def test_child_of_the_application_is_no_worker(start, build):
+    skip_what_sanitizers_report(build, "SIGNAL=SEGV")
     with start(TWO + FAULTS) as server:
         pids = workers(server)
         assert server.ask("/forks?child=crashes").body == b"-11"
@@ -181,7 +183,8 @@ def test_child_of_the_application_is_no_worker(start):
         assert workers(server) == pids and not server.lines("EVENT=worker-died")
 
 
-def test_crash_of_a_worker_has_its_own_evidence(start):
+def test_crash_of_a_worker_has_its_own_evidence(start, build):
+    skip_what_sanitizers_report(build, "SIGNAL=SEGV")
     with start(config(workers=1) + FAULTS) as server:
         [pid] = workers(server)
         made = template(server)
@@ -236,7 +239,8 @@ def test_orphans_of_applications_are_reaped(serve):
 # -- the template ends ---------------------------------------------------------------------------
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_its_death_is_told_and_harms_nobody(serve, number):
+def test_its_death_is_told_and_harms_nobody(serve, build, number):
+    skip_what_sanitizers_report(build, "SIGNAL=ABRT" if number == signal.SIGKILL else "SIGNAL=SEGV")
     with serve() as server:
         made, pids = template(server), workers(server)
         with Load(server, threads=2) as load:
@@ -367,6 +371,7 @@ def run(build, folder, text):
     ("import os\nos._exit(3)", 70, ("EVENT=template-died", "EXIT_CODE=3")),
 ])
 def test_start_says_why_it_cannot_be_loaded(build, tmp_path, plugin, text, code, words):
+    skip_what_sanitizers_report(build, "SIGNAL=SEGV" if "SIGNAL=SEGV" in words else "SIGNAL=ABRT")
     done = run(build, tmp_path, text)
     assert done.returncode == code, done.stderr
     assert any(all(word in line for word in words) for line in done.stderr.splitlines()), done.stderr
