@@ -95,7 +95,7 @@ static void write_request(char *text, size_t size, const struct flight *flight)
                                *at || flight->target_size >= sizeof(flight->target) ? "..." : "");
 }
 
-void obituary_add_line(char *lines, size_t size, const struct flight *flight)
+static void add_line(char *lines, size_t size, const struct flight *flight)
 {
         size_t used = strlen(lines);
         char request[400];
@@ -108,11 +108,26 @@ void obituary_add_line(char *lines, size_t size, const struct flight *flight)
                        age_of(flight) / USEC_PER_MSEC);
 }
 
+unsigned obituary_requests(char *lines, size_t size, const struct box *box)
+{
+        unsigned used = box_flights_used(box), n = 0;
+        struct flight flight;
+
+        lines[0] = '\0';
+        for (unsigned i = 0; i < used; i++) {
+                if (!flight_read(&box->flights[i], &flight))
+                        continue;
+                if (n++ < OBITUARY_REQUESTS_MAX)
+                        add_line(lines, size, &flight);
+        }
+        return n;
+}
+
 static void add_request(struct record *record, struct obituary *texts, const struct flight *flight)
 {
         char *id = texts->ids[texts->in_flight];
 
-        obituary_add_line(texts->requests, sizeof(texts->requests), flight);
+        add_line(texts->requests, sizeof(texts->requests), flight);
         memcpy(id, flight->id, sizeof(flight->id));
         record_string(record, "REQUEST_ID", id);
 }
