@@ -411,6 +411,25 @@ static int extended(appsrv_req *req, struct probe *probe)
         return send_text(req, 200, text);
 }
 
+/* Works until its client is in a state beyond ?patience=, for ?ms= at most, and tells which it is.
+ */
+static int outlast(appsrv_req *req, struct probe *probe)
+{
+        unsigned long left = argument(req, "ms");
+        char text[16];
+
+        (void)probe;
+        APPSRV_LOG(req, APPSRV_INFO, "outlast begins");
+        while (left > 0 && appsrv_client(req) <= (int)argument(req, "patience")) {
+                sleep_ms(10);
+                left -= left < 10 ? left : 10;
+        }
+        APPSRV_LOG(req, APPSRV_INFO, "client %d, %s ms left", appsrv_client(req),
+                   left > 0 ? "some" : "no");
+        (void)snprintf(text, sizeof(text), "%d\n", appsrv_client(req));
+        return send_text(req, 200, text);
+}
+
 static const struct route routes[] = {
         {"/", root},           {"/echo", echo},
         {"/log", log_body},    {"/fields", log_fields},
@@ -424,7 +443,7 @@ static const struct route routes[] = {
         {"/stream", stream},   {"/read", reader},
         {"/file", file},       {"/orphan", log_orphan},
         {"/numbers", numbers}, {"/keep", keep},
-        {"/extend", extended},
+        {"/extend", extended}, {"/outlast", outlast},
 };
 
 static int handle(appsrv_req *req, void *self)
