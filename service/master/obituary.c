@@ -43,6 +43,18 @@ static const char *cause_of(const struct death *death, int signal)
         return death->known && death->how.si_code == CLD_EXITED ? "exit-code" : "signal";
 }
 
+static void add_core(struct record *record, struct obituary *texts, const struct death *death)
+{
+        size_t used = strlen(texts->cause);
+        bool named = death->core[0] != '\0';
+
+        if (!death->known || death->how.si_code != CLD_DUMPED)
+                return;
+        record_string(record, "COREDUMP", named ? death->core : NULL);
+        (void)snprintf(texts->cause + used, sizeof(texts->cause) - used, ", core dumped%s%s%s",
+                       named ? " (" : "", death->core, named ? ")" : "");
+}
+
 /* What hit the process first; what ended it may have been the end of somebody's patience. */
 static void add_cause(struct record *record, struct obituary *texts, const struct death *death,
                       const struct box *box)
@@ -57,10 +69,9 @@ static void add_cause(struct record *record, struct obituary *texts, const struc
                                death->how.si_status);
         } else if (number > 0) {
                 record_string(record, "SIGNAL", signal_name(number));
-                (void)snprintf(texts->cause, sizeof(texts->cause), "%ssignal %s%s",
-                               death->oom ? "out of memory, " : "", signal_name(number),
-                               death->known && death->how.si_code == CLD_DUMPED ? ", core dumped"
-                                                                                : "");
+                (void)snprintf(texts->cause, sizeof(texts->cause), "%ssignal %s",
+                               death->oom ? "out of memory, " : "", signal_name(number));
+                add_core(record, texts, death);
         } else {
                 (void)snprintf(texts->cause, sizeof(texts->cause), "killed with the service");
         }

@@ -14,7 +14,7 @@
 
 /* Texts that the record refers to. */
 struct obituary {
-        char cause[64];
+        char cause[64 + CORE_NAME_MAX];
         char requests[8192];
         char ids[OBITUARY_REQUESTS_MAX][FLIGHT_ID_MAX];
         char stack[BOX_STACK_SIZE];

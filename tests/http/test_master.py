@@ -2,12 +2,15 @@
 """The master at the edges of its life: starts that fail, signals at the wrong time, watchdogs, sockets and what workers inherit."""
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from lib import builds
 from lib.client import Load
@@ -332,6 +335,23 @@ def test_worker_that_is_cut_has_its_requests_named_and_its_stack_told(start, bui
         assert "GET /sleep?ms=30000 from 127.0.0.1, running" in cut and "GET /sleep?ms=30000" in died
         assert build.is_sanitized or "STACK=" in died
         server.wait_for_line("GET /sleep?ms=30000 HTTP/1.1", "OUTCOME=shutdown")
+
+
+def test_core_of_a_worker_is_named(start, build, tmp_path):
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text(encoding="ascii").strip()
+    if build.is_sanitized or (pattern[:1] in "|@/" and "systemd-coredump" not in pattern):
+        pytest.skip(f"no core lies where a test may look for it: {pattern}")
+    with start(WORKERS, wrapper=("prlimit", "--core=unlimited:unlimited")) as server:
+        server.exchange(b"GET /crash HTTP/1.1\r\nHost: a\r\n\r\n")
+        died = server.wait_for_line("EVENT=worker-died")
+        pid = re.search(r"WORKER_PID=(\d+)", died)[1]
+        if pattern[:1] == "|":
+            assert f"core dumped (coredumpctl info {pid})" in died
+            return
+        core = Path(re.search(r"COREDUMP=(\S+)", died)[1])
+        assert f"signal SEGV, core dumped ({core}), " in died
+        assert core.parent == tmp_path and core.stat().st_size > 0
+        core.unlink()
 
 
 def test_environment_of_a_worker_is_its_masters_word(start, build, tmp_path):
