@@ -360,7 +360,7 @@ int child_spawn(struct child *child)
 
         child->leaving = child->retired = child->discarded = child->cut = false;
         child->killed = child->hung = false;
-        child->ready_usec = child->worn_usec = 0;
+        child->ready_usec = child->worn_usec = child->looked_usec = 0;
         child->worn = WEAR_NONE;
         child->said[0] = '\0';
         r = store_new(child->host->store, &layout, &child->stored);

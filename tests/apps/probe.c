@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define MSEC_PER_SEC  1000
+#define NSEC_PER_USEC 1000
 #define NSEC_PER_MSEC 1000000
 #define NSEC_PER_SEC  INT64_C(1000000000)
 
@@ -198,7 +199,8 @@ static int sleeper(appsrv_req *req, struct probe *probe)
 
 static int spin(appsrv_req *req, struct probe *probe)
 {
-        int64_t end = now_ns() + (int64_t)argument(req, "ms") * NSEC_PER_MSEC;
+        int64_t end = now_ns() + (int64_t)argument(req, "ms") * NSEC_PER_MSEC +
+                      (int64_t)argument(req, "us") * NSEC_PER_USEC;
 
         (void)probe;
         while (now_ns() < end)
