@@ -24,6 +24,7 @@
 #include "worker/body.h"
 #include "worker/overdue.h"
 #include "worker/pool.h"
+#include "worker/presence.h"
 
 /* What all transactions of a worker share. */
 struct service {
@@ -60,6 +61,7 @@ struct transaction {
         void *connection;         /* http.c's */
         const struct address_set *trusted; /* the peer is one of them: he is believed what he says
                                               of his client; else NULL */
+        struct presence client;            /* whether he is still there */
         bool suspended;                    /* libmicrohttpd lets the connection rest */
         bool running;                      /* with an application thread, or waiting for one */
         bool over;                         /* on the wire: @outcome says how */
