@@ -158,7 +158,10 @@ def test_local_redirects_end(server):
     answer = server.ask("/unruly/loop")
     assert answer.status == 502
     server.wait_for_line(f"REQUEST_ID={answer.request_id}", "too many local redirects")
-    assert server.ask("/unruly/redirect?/none").status == 404
+    answer = server.ask("/unruly/redirect?/none")
+    assert answer.status == 404
+    line = server.wait_for_line(f"REQUEST_ID={answer.request_id}", "OUTCOME=")
+    assert "EXIT_CODE=0" in line and "CGI_PID=" in line  # of the program that named what is not there
     answer = server.ask("/unruly/redirect?/../../etc/passwd")
     assert answer.status == 502 and server.wait_for_line(f"REQUEST_ID={answer.request_id}", "no target")
 

@@ -100,6 +100,16 @@ def test_good_answer_with_a_bad_ending(server, mode, words):
     failed(server, answer, *words)
 
 
+@pytest.mark.parametrize("mode, ending", [
+    ("answer", "EXIT_CODE=0"), ("fails", "EXIT_CODE=3"), ("crashes", "SIGNAL=SEGV"), ("closes_stdout", "SIGNAL=TERM"),
+    ("hasty/silent", "SIGNAL=TERM"), ("hasty/ignores_term", "SIGNAL=KILL")])
+def test_record_of_a_request_tells_how_its_program_ended(server, mode, ending):
+    """One record for each request, whatever the end: journalctl EXIT_CODE=3 finds it."""
+    answer = server.ask(f"/{mode}")
+    line = server.wait_for_line("OUTCOME=", f"REQUEST_ID={answer.request_id}")
+    assert re.search(r" CGI_PID=\d+ ", line) and re.findall(r"(?:EXIT_CODE|SIGNAL)=\w+", line) == [ending]
+
+
 @pytest.mark.parametrize("mode", ["forks", "forks_quietly"])
 def test_child_that_stays_does_not_hold_the_request(server, mode):
     answer = server.ask(f"/{mode}")
@@ -165,6 +175,7 @@ def test_client_that_leaves_ends_the_program(start, build, mode, reset):
         wait_until(lambda: not programs(build), 10, "it has ended")
         line = server.wait_for_line(f"GET /{mode} ", "OUTCOME=")
         assert "OUTCOME=client-abort" in line and (mode == "drip_body" or " 499 " in line)
+        assert re.search(r" CGI_PID=\d+ SIGNAL=(TERM|KILL)", line)
         assert not server.lines("EVENT=program-failed") and not server.lines("handler failed")
         assert len(server.workers()) == 1 and not children(server.workers()[0])
 
@@ -191,7 +202,7 @@ def test_worker_that_dies_takes_its_programs_along(start, build, number, mode):
         wait_until(lambda: not programs(build), 10, "none of them is left")
         server.wait_for_line("EVENT=worker-died")
         wait_until(lambda: len(server.lines("EVENT=worker-ready")) == 2, 20, "a successor is ready")
-        server.wait_for_line(f"GET /{mode} ", "OUTCOME=worker-died")
+        assert re.search(r" CGI_PID=\d+", server.wait_for_line(f"GET /{mode} ", "OUTCOME=worker-died"))
 
 
 def test_programs_end_with_the_service(start, build):
@@ -219,3 +230,4 @@ def test_request_timeout_of_the_server_ends_the_program_too(start, build):
         assert server.ask("/silent").status == 504
         wait_until(lambda: not programs(build), 10, "it has ended")
         server.wait_for_line("EVENT=request-timeout")
+        server.wait_for_line("EVENT=program-failed", "longer than request_timeout", "SIGNAL=TERM")
