@@ -136,6 +136,8 @@ static int start_child(struct run *run, const int streams[static 3])
                 .variables = run->environ.variables,
                 .directory = run->program.directory,
                 .session = cgi_of(run->exchange)->terminal,
+                .watch = cgi_of(run->exchange)->watch,
+                .noted = run->exchange->group,
                 .streams = {streams[0], streams[1], streams[2]},
                 .settings = settings,
         };
@@ -175,13 +177,11 @@ static int start(struct run *run)
 
 /* -- while it runs -- */
 
-/* From now on it is known that it may be abandoned, and what is to be killed then. */
+/* From now on it is known that it may be abandoned. */
 static void announce(const struct run *run)
 {
         struct exchange *exchange = run->exchange;
 
-        if (exchange->group)
-                atomic_store(exchange->group, run->relay.child.pid);
         atomic_store(&exchange->alarm, run->seat->alarm);
         if (atomic_load(&exchange->abandoned))
                 (void)eventfd_write(run->seat->alarm, 1);
@@ -258,7 +258,8 @@ static int judge(struct run *run)
         case CGI_ABANDONED:
                 /* The access record may not have waited for its end. */
                 if (is_overdue(run->exchange))
-                        record_failure(run, &run->relay.child, "it took longer than request_timeout");
+                        record_failure(run, &run->relay.child,
+                                       "it took longer than request_timeout");
                 return -EPIPE;
         case CGI_SILENT:
                 return fail(run, 504, "it did nothing for too long");

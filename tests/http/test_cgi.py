@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """CGI programs that do what they should: what they are told, what the client gets, and which of them are found at all."""
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -245,6 +247,23 @@ def test_more_programs_than_allowed_are_refused(start, folder):
             os.kill(pid, signal.SIGKILL)
         assert first.receive().status == 502
         wait_until(lambda: server.ask("/hello").status == 200, 10, "there is room again")
+
+
+def counters(pid):
+    """The eventfds that a process has, by the kernel's numbers."""
+    found = set()
+    for file in Path(f"/proc/{pid}/fdinfo").iterdir():
+        found.update(re.findall(r"eventfd-id:\s*(\d+)", file.read_text(encoding="ascii")))
+    return found
+
+
+def test_preloaded_workers_share_no_alarm(start, folder):
+    """Of a client that leaves the wrong one would be told."""
+    with start("[server]\nworkers = 2\npreload = yes\nthreads = 2\n" + application(folder)) as server:
+        server.wait_for_line("EVENT=master-ready")
+        first, second = (int(re.search(r"WORKER_PID=(\d+)", line)[1]) for line in server.lines("EVENT=worker-ready"))
+        assert counters(first) and counters(second) and not counters(first) & counters(second)
+        assert server.ask("/hello").body == b"hello, world\n"
 
 
 def test_certificate_of_the_client_is_the_user(start, folder, tmp_path):
