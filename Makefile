@@ -85,7 +85,7 @@ PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKA
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log bench-cgi cgi-git demo-logging test-programs plugins python-debug \
+.PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log bench-memory bench-cgi cgi-git demo-logging test-programs plugins python-debug \
         lint headers layers format format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -219,8 +219,13 @@ cgi-git: test-programs                  ## git over CGI with a repository of 200
 bench:                                  ## requests/s beside Gunicorn and uWSGI, of CGI beside nginx and Apache, and what a record costs
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
 	@tests/bench/wsgi.py
+	@$(MAKE) --no-print-directory bench-memory
 	@$(MAKE) --no-print-directory bench-cgi
 	@$(MAKE) --no-print-directory bench-log
+bench-memory:                           ## memory of eight workers with and without preload
+	@$(MAKE) --no-print-directory setup GROUPS="build test"
+	@$(MAKE) --no-print-directory test-programs
+	@tests/bench/memory.py
 bench-cgi:                              ## requests/s and processor time of a CGI program, beside nginx with fcgiwrap and Apache with mod_cgid
 	@$(MAKE) --no-print-directory setup GROUPS="build test bench-cgi"
 	@$(MAKE) --no-print-directory test-programs

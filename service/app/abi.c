@@ -41,9 +41,9 @@ const char *appsrv_version(void)
 
 int appsrv_has(const char *feature)
 {
-        static const char *const features[] = {"concurrent", "log-fields", "stream",  "stream-body",
-                                               "ask-body",   "send-file",  "plug-in", "deadline",
-                                               "preload"};
+        static const char *const features[] = {"concurrent",  "log-fields", "stream",
+                                               "stream-body", "ask-body",   "send-file",
+                                               "plug-in",     "deadline",   "preload"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)

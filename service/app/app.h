@@ -106,8 +106,8 @@ int app_start(struct app *app);
  * with app_fork() around each fork. */
 bool app_preloads(const struct app *app);
 
-/** app_fork() - tell a started application that preloads of a fork; @when: APPSRV_FORK_*. Return: 0,
- * or a negative errno. */
+/** app_fork() - tell a started application that preloads of a fork; @when: APPSRV_FORK_*. Return:
+ * 0, or a negative errno. */
 int app_fork(struct app *app, int when);
 
 /** app_is_plugin() - whether its kind is a plug-in, whose start() loads the application. */

@@ -158,7 +158,8 @@ static void put_worker(FILE *file, const char *record, size_t size)
         if (find(record, size, "WORKER_ID", &field))
                 (void)fprintf(file, "w%-5.*s ", (int)field.size, (const char *)field.value);
         else
-                (void)fprintf(file, "%-6s ", "master");
+                (void)fprintf(file, "%-6s ",
+                              find(record, size, "WORKER_PID", &field) ? "tmpl" : "master");
 }
 
 static bool is_told_otherwise(const struct record_field *field, size_t name_size)

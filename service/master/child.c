@@ -322,9 +322,8 @@ static pid_t fork_it(struct child *child, const int prints[static 2])
         for (size_t i = 0; i < host->listeners->n; i++)
                 endpoints[i] = host->listeners->list[i].endpoint;
         box_set_inherited(box, true);
-        pid = child_is_template(child)
-                      ? spawn_template(&options, prints, host->log, child->orders)
-                      : spawn_worker(&options, prints, host->log);
+        pid = child_is_template(child) ? spawn_template(&options, prints, host->log, child->orders)
+                                       : spawn_worker(&options, prints, host->log);
         box_set_inherited(box, false);
         return pid;
 }

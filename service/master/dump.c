@@ -119,6 +119,14 @@ static void tell_worker(struct log *log, struct child *child, const struct statu
 
 /* -- the service -- */
 
+static void add_templates(struct record *record, const struct generation *generation)
+{
+        for (; generation; generation = generation->next)
+                if (generation->preload && generation->preload->template.state != WORKER_EMPTY)
+                        record_number(record, "TEMPLATE_PID",
+                                      (uint64_t)generation->preload->template.subject.worker_pid);
+}
+
 static void tell_service(const struct dump *dump, const struct status_sample *now,
                          unsigned in_flight)
 {
@@ -139,6 +147,7 @@ static void tell_service(const struct dump *dump, const struct status_sample *no
                 record_number(&record, "BACKLOG", backlog);
         record_number(&record, "RECORDS_LOST", now->log_lost);
         record_number(&record, "BLACK_BOXES_WAITING", scene->recoveries->n);
+        add_templates(&record, *scene->generations);
         add_log(&record, &own);
         record_format(&record, "MESSAGE", "State: %s, %u in flight", text, in_flight);
         (void)log_commit(dump->log, &record);

@@ -51,7 +51,8 @@ static void back_off(struct generation *generation, const struct child *child)
         report(generation->owner->host.log,
                child_is_template(child) ? EVENT_TEMPLATE_BACKOFF : EVENT_WORKER_BACKOFF,
                &child->subject, "%s ended %s it was ready: %s; try %u follows in %llu ms",
-               subject_title(title, &child->subject), child->ready_usec > 0 ? "as soon as" : "before",
+               subject_title(title, &child->subject),
+               child->ready_usec > 0 ? "as soon as" : "before",
                child->said[0] ? child->said : "it did not say why", generation->failures + 1,
                (unsigned long long)(backoff_usec(generation->failures) / USEC_PER_MSEC));
         retry_later(generation);

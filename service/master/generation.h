@@ -40,7 +40,7 @@ struct generation {
         unsigned failures;   /* failed tries in a row */
         sd_event_source *retry;
         struct preload *preload; /* NULL: each worker loads the applications itself */
-        unsigned *started; /* of each number, how many times; up to bounds.max of them */
+        unsigned *started;       /* of each number, how many times; up to bounds.max of them */
         size_t n_children; /* room for the successors of those that are aborted and not dead yet */
         struct child children[];
 };

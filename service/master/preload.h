@@ -46,6 +46,7 @@ int preload_start(struct preload *preload);
 /** preload_takes_orders() - whether it is ready and no order is open. */
 bool preload_takes_orders(const struct preload *preload);
 
-/** preload_order() - let it fork a worker; owner->delivered follows. Return: 0, or a negative errno.
+/** preload_order() - let it fork a worker; owner->delivered follows. Return: 0, or a negative
+ * errno.
  */
 int preload_order(struct preload *preload, struct child *worker);

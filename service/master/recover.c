@@ -177,8 +177,8 @@ static struct log_options options_of(const struct recoveries *recoveries, const 
                 .level = 7,
                 .memory = box->log,
                 .buffer_size = box->layout.log_size - log_memory_size(0),
-                .subject =
-                        death_of(death) == DEATH_OF_MASTER ? (struct record_subject){0} : death->subject,
+                .subject = death_of(death) != DEATH_OF_MASTER ? death->subject
+                                                              : (struct record_subject){0},
                 .block_usec = NO_WAIT,
         };
 }

@@ -65,8 +65,8 @@ static int close_all_but(const int *keep, size_t n)
         memcpy(sorted, keep, n * sizeof(*sorted));
         qsort(sorted, n, sizeof(*sorted), compare_descriptors);
         for (size_t i = 0; i < n; i++) {
-                if ((unsigned)sorted[i] < from)
-                        continue; /* stands in for a standard stream */
+                if (sorted[i] < (int)from)
+                        continue; /* none, or it stands in for a standard stream */
                 if ((unsigned)sorted[i] > from && close_range(from, (unsigned)sorted[i] - 1, 0) < 0)
                         return -errno;
                 from = (unsigned)sorted[i] + 1;

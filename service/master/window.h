@@ -32,9 +32,9 @@ struct reload_outcome {
 };
 
 enum window_kind {
-        WINDOW_MASTER, /* the first message; with the master's own black box */
-        WINDOW_BOARD,  /* of a generation; before its workers */
-        WINDOW_WORKER, /* with its black box */
+        WINDOW_MASTER,   /* the first message; with the master's own black box */
+        WINDOW_BOARD,    /* of a generation; before its workers */
+        WINDOW_WORKER,   /* with its black box */
         WINDOW_TEMPLATE, /* the same of a process that workers are forked from */
 };
 

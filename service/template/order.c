@@ -62,13 +62,19 @@ int order_receive(int end, struct order *ret, int fds[static ORDER_FDS])
         struct msghdr header = {.msg_iov = &data,
                                 .msg_iovlen = 1,
                                 .msg_control = &control,
-                                .msg_controllen = sizeof(control)};
+                                /* Without the padding, in which one more would have room. */
+                                .msg_controllen = CMSG_LEN(ORDER_FDS * sizeof(int))};
         ssize_t size = recvmsg(end, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         int r;
 
         if (size <= 0)
                 return size < 0 ? -errno : 0;
         r = take_descriptors(&header, fds);
+        if (r == 0 && size != sizeof(*ret)) {
+                for (size_t i = 0; i < ORDER_FDS; i++)
+                        (void)close(fds[i]);
+                r = -EBADMSG;
+        }
         return r < 0 ? r : 1;
 }
 
@@ -79,7 +85,7 @@ int receipt_send(int end, pid_t result)
 
 int receipt_receive(int end, pid_t *ret)
 {
-        ssize_t size = recv(end, ret, sizeof(*ret), MSG_DONTWAIT);
+        ssize_t size = recv(end, ret, sizeof(*ret), MSG_DONTWAIT | MSG_TRUNC);
 
         if (size <= 0)
                 return size < 0 ? -errno : 0;

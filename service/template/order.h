@@ -15,7 +15,7 @@
 /* What goes along with an order. */
 enum order_fd {
         ORDER_BOX,
-        ORDER_PRINTED, /* read ends of the worker's standard output and error */
+        ORDER_PRINTED,                    /* read ends of the worker's standard output and error */
         ORDER_PRINTS = ORDER_PRINTED + 2, /* write ends */
         ORDER_FDS = ORDER_PRINTS + 2,
 };
@@ -30,8 +30,8 @@ struct order {
 /** order_socket() - the two ends: [0] is the master's. Return: 0, or a negative errno. */
 int order_socket(int ends[static 2]);
 
-/** order_send() - master: send one. @fds: still the caller's. Never blocks. Return: 0, or a negative
- * errno. */
+/** order_send() - master: send one. @fds: still the caller's. Never blocks. Return: 0, or a
+ * negative errno. */
 int order_send(int end, const struct order *order, const int fds[static ORDER_FDS]);
 
 /**
@@ -43,8 +43,8 @@ int order_send(int end, const struct order *order, const int fds[static ORDER_FD
  */
 int order_receive(int end, struct order *ret, int fds[static ORDER_FDS]);
 
-/** receipt_send() - template: the pid of the worker that was ordered, or a negative errno. Return: 0,
- * or a negative errno. */
+/** receipt_send() - template: the pid of the worker that was ordered, or a negative errno. Return:
+ * 0, or a negative errno. */
 int receipt_send(int end, pid_t result);
 
 /** receipt_receive() - master: the same. Return: 1; 0 when there is no template any more; -EAGAIN,

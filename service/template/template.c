@@ -23,7 +23,8 @@
 #include "worker/process.h"
 #include "worker/wear.h"
 
-struct template {
+struct template
+{
         const struct worker_options *options;
         int orders;
         struct app_host host;
@@ -33,8 +34,9 @@ struct template {
         int signals;
         uint64_t next_beat;
         bool ends;
-        bool is_worker; /* this process was forked, and has been a worker */
-        int code;       /* then: how it ends */
+        bool is_worker;      /* this process was forked, and has been a worker */
+        struct box *own_box; /* then: its own */
+        int code;            /* then: how it ends */
 };
 
 /* -- a worker -- */
@@ -89,8 +91,9 @@ static int live(struct template *template, const struct order *order,
                 return EXIT_CODE_BUG;
         for (size_t i = ORDER_PRINTS; i < ORDER_FDS; i++)
                 close_descriptor(&fds[i]);
-        if (box_open(&options.box, fds[ORDER_BOX]) < 0)
+        if (box_open(&template->own_box, fds[ORDER_BOX]) < 0)
                 return EXIT_CODE_BUG;
+        options.box = template->own_box;
         options.box_kept = order->box_kept;
         options.slot = order->slot;
         options.n_workers = order->n_workers;
@@ -211,8 +214,7 @@ static void beat(struct template *template, uint64_t now)
         if (now < template->next_beat)
                 return;
         r = notify_beat(template->notify, false, &wear);
-        template->next_beat =
-                notify_next_beat(r, now, template->options->config->server_watchdog);
+        template->next_beat = notify_next_beat(r, now, template->options->config->server_watchdog);
 }
 
 static int wait_msec(const struct template *template, uint64_t now)
@@ -273,9 +275,11 @@ static void tear_down(struct template *template)
 
 int template_run(const struct worker_options *options, int orders)
 {
-        struct template template = {.options = options, .orders = orders, .signals = -1};
+        /* Threads that applications began use it until the process has ended. */
+        static struct template template;
         int code;
 
+        template = (struct template){.options = options, .orders = orders, .signals = -1};
         /* Nobody but this process may scribble on its box. */
         box_set_inherited(options->box, false);
         template.notify = notify_open(options->notify_path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The template process of a generation ([server] preload): it loads the applications once, and forks
- * the workers from itself, which share the memory of what was loaded.
+ * The template process of a generation ([server] preload): it loads the applications once, and
+ * forks the workers from itself, which share the memory of what was loaded.
  *
  * It serves nobody and knows no request. Its workers are the master's children, not its own: they
  * outlive it, and the master hears of their end from the kernel.

@@ -22,8 +22,8 @@ struct capture;
 int capture_start(struct capture **ret, const struct output *output,
                   const int streams[static OUTPUT_STREAMS]);
 
-/** capture_abandon() - in a child after fork(), which does not have the thread: give up the parent's
- * streams. Accepts NULL. */
+/** capture_abandon() - in a child after fork(), which does not have the thread: give up the
+ * parent's streams. Accepts NULL. */
 void capture_abandon(struct capture *capture);
 
 /** capture_stop() - commit all that has been printed so far, end. Accepts NULL. */

@@ -127,22 +127,10 @@ static int open_stack(const struct box *box)
         return TAKE_FD(fd);
 }
 
-int crash_watch(struct box *box)
+static int take_signals(void)
 {
         struct sigaction action = {.sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-        void *frame;
-        int fd = open_stack(box);
 
-        if (fd < 0)
-                return fd;
-        /* Loads libgcc. */
-        (void)backtrace(&frame, 1);
-        /* That of the process which this one was forked from. */
-        if (box_of_process.crash)
-                (void)close(box_of_process.stack_fd);
-        box_of_process.crash = &box->header->crash;
-        box_of_process.stack_fd = fd;
-        box_of_process.pid = getpid();
         /* One that is passed on to the thread that was hit must not make it wait for itself. */
         (void)sigemptyset(&action.sa_mask);
         for (size_t i = 0; i < N_FATAL; i++)
@@ -151,6 +139,25 @@ int crash_watch(struct box *box)
                 if (sigaction(fatal[i], &action, NULL) < 0)
                         return -errno;
         return 0;
+}
+
+int crash_watch(struct box *box)
+{
+        bool inherited = box_of_process.crash != NULL;
+        void *frame;
+        int fd = open_stack(box);
+
+        if (fd < 0)
+                return fd;
+        if (inherited)
+                (void)close(box_of_process.stack_fd);
+        /* Loads libgcc. */
+        (void)backtrace(&frame, 1);
+        box_of_process.crash = &box->header->crash;
+        box_of_process.stack_fd = fd;
+        box_of_process.pid = getpid();
+        /* Of a template's signals a runtime may have taken hold meanwhile, and calls us. */
+        return inherited ? 0 : take_signals();
 }
 
 void crash_about_me(void)

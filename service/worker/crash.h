@@ -8,8 +8,8 @@
 
 #include "board/box.h"
 
-/** crash_watch() - from now on, in this process. @box must live as long as the process. Return: 0,
- * or a negative errno. */
+/** crash_watch() - from now on, in this process; once more in a worker that a template forked. @box
+ * must live as long as the process. Return: 0, or a negative errno. */
 int crash_watch(struct box *box);
 
 /** crash_about_me() - a signal that another process sends is about the calling thread from now on:

@@ -74,7 +74,7 @@ static int make_room(struct hosting *hosting, size_t n)
 {
         if (hosting->apps)
                 return EXIT_CODE_OK;
-        hosting->apps = calloc(n + 1, sizeof(hosting->apps[0]));
+        hosting->apps = calloc(n + 1, sizeof(struct app *));
         hosting->lanes = calloc(n + 1, sizeof(hosting->lanes[0]));
         hosting->started = calloc(n + 1, sizeof(hosting->started[0]));
         hosting->n = n;

@@ -227,7 +227,8 @@ static int watch_all(struct worker *worker)
 
         worker->on_finished = (struct watch){.fd = pool_fd(worker->service.pool), .ready = on_wake};
         worker->on_signal = (struct watch){.fd = worker->signals, .ready = on_signal};
-        worker->on_log_wake = (struct watch){.fd = log_wake_fd(worker->host->log), .ready = on_wake};
+        worker->on_log_wake =
+                (struct watch){.fd = log_wake_fd(worker->host->log), .ready = on_wake};
         worker->on_log_output = (struct watch){.fd = -1, .ready = on_wake};
 
         r = watch_http(worker);

@@ -50,8 +50,8 @@ struct worker_options {
         const int *printed; /* read ends of the pipes that standard output and error are */
         const struct endpoint *endpoints;
         size_t n_endpoints;
-        const struct tls *tls;   /* NULL: no endpoint has it */
-        const char *notify_path; /* the master's notify socket */
+        const struct tls *tls;             /* NULL: no endpoint has it */
+        const char *notify_path;           /* the master's notify socket */
         const struct preloaded *preloaded; /* NULL: the worker loads its applications itself */
 };
 

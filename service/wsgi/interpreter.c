@@ -217,8 +217,8 @@ void interpreter_release(void)
         /* The GIL is kept: threads that go on (daemons) would use what is freed from now on. */
 }
 
-/* What was loaded is not looked at by the garbage collector any more, which would write to its pages
- * in each worker; and what was printed is printed once. */
+/* What was loaded is not looked at by the garbage collector any more, which would write to its
+ * pages in each worker; and what was printed is printed once. */
 static int prepare_fork(void)
 {
         _cleanup_object_ PyObject *start = NULL, *done = NULL;

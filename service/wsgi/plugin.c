@@ -124,5 +124,4 @@ static int on_fork(appsrv_ctx *ctx, void *self, int when)
 }
 
 APPSRV_APP(.name = "wsgi", .version = "1", .flags = APPSRV_F_CONCURRENT | APPSRV_F_ASK_BODY,
-           .settings = settings, .start = start, .handle = handle, .stop = stop,
-           .fork = on_fork);
+           .settings = settings, .start = start, .handle = handle, .stop = stop, .fork = on_fork);

@@ -99,6 +99,39 @@ def test_no_record_of_an_answered_request_is_lost_when_workers_are_killed(shop):
     assert len(shop.events("worker-died", since)) == 5
 
 
+@pytest.mark.seconds(300)
+def test_preload_under_load_whatever_dies(shop):
+    """The template and workers are killed, the service is reloaded, then the master is killed: nobody waits, and each end is told."""
+    def last(kind):
+        return int(shop.events(f"{kind}-ready")[-1]["WORKER_PID"])
+
+    def disturb():
+        for kind in ("template", "worker", "template"):
+            ready = len(shop.events(f"{kind}-ready"))
+            shop.container.kill(last(kind), signal.SIGKILL)
+            wait_until(lambda kind=kind, ready=ready: len(shop.events(f"{kind}-ready")) > ready, 20, "the next one is ready")
+        shop.container.systemctl("reload", "appsrv")
+
+    shop.configure(CONFIGURATION + "preload = yes\n", USE_SHOP)
+    shop.begin()
+    since = shop.mark()
+    with shop.load(threads=4, target="/order?n={id}") as load:
+        disturb()
+        load.wait_for_answers(50)
+    # a request that the killed worker had may be among them, and nothing else
+    assert len(load.failed) <= 4
+    assert len(shop.events("template-died", since)) == 2 and len(shop.events("reload-done", since)) == 1
+    assert len(shop.events("worker-died", since)) == 1
+    assert set(count(shop, since, {answer.id for answer in load.ledger if answer.status == 200}).values()) == {1}
+    since = shop.mark()
+    made = last("template")
+    shop.container.kill(shop.master(), signal.SIGKILL)
+    told = shop.wait_for_event("template-died", f"WORKER_PID={made}", since=since)
+    assert told["CAUSE"] == "service-killed" and "WORKER_ID" not in told
+    wait_until(lambda: shop.events("master-ready", since), 20, "it serves again")
+    assert shop.ask("/order?n=1").status == 200
+
+
 # -- examples and scripts -----------------------------------------------------------------------------
 
 EXAMPLES = "/usr/share/doc/appsrv-wsgi/examples/python"

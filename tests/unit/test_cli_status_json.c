@@ -61,7 +61,7 @@ static void test_object_has_all_names(void)
               "\"p50_usec\":6,\"p99_usec\":6,\"in_flight\":2,\"queued\":4,\"backlog\":3,\"log_"
               "lost\":0,"
               "\"generation\":3,\"restarts\":1,\"left_out\":0," MASTER
-              ",\"workers\":[" WORKER REQUEST "," REQUEST "]}]}\n");
+              ",\"templates\":[],\"workers\":[" WORKER REQUEST "," REQUEST "]}]}\n");
 }
 
 static void test_object_without_workers(void)
@@ -76,7 +76,28 @@ static void test_object_without_workers(void)
               "range\":null,\"requests_per_second\":0,"
               "\"p50_usec\":0,\"p99_usec\":0,\"in_flight\":0,\"queued\":0,\"backlog\":null,\"log_"
               "lost\":0,"
-              "\"generation\":3,\"restarts\":1,\"left_out\":0," MASTER ",\"workers\":[]}\n");
+              "\"generation\":3,\"restarts\":1,\"left_out\":0," MASTER
+              ",\"templates\":[],\"workers\":[]}\n");
+}
+
+static void test_template_processes_are_listed(void)
+{
+        struct looks looks;
+        char *text;
+
+        looks_init(&looks);
+        looks.now.templates[0] = (struct window_message){.pid = 43,
+                                                         .generation = 2,
+                                                         .state = WORKER_DRAINING,
+                                                         .started_usec = NOW - 2 * USEC_PER_SEC};
+        looks.now.templates[1] =
+                (struct window_message){.pid = 44, .generation = 3, .state = WORKER_READY};
+        looks.now.n_templates = 2;
+        text = looks_written(&looks, status_json);
+        assert(strstr(text, ",\"templates\":[{\"pid\":43,\"generation\":2,\"state\":\"draining\","
+                            "\"age_usec\":2000000},{\"pid\":44,\"generation\":3,\"state\":"
+                            "\"ready\",\"age_usec\":100000000}],\"workers\":["));
+        free(text);
 }
 
 static void test_string_of_utf8_stays_as_it_is(void)
@@ -109,6 +130,7 @@ int main(void)
 {
         test_object_has_all_names();
         test_object_without_workers();
+        test_template_processes_are_listed();
         test_string_of_utf8_stays_as_it_is();
         test_string_escapes_what_json_or_a_terminal_takes_for_more();
         test_string_shows_other_bytes_by_their_number();

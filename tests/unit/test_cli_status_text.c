@@ -57,6 +57,19 @@ static void test_losses_black_boxes_and_what_was_left_out_are_told(void)
         check_has(&looks, "; 1 black box waits for the journal\n3 more than can be looked at");
 }
 
+static void test_template_process_has_a_line(void)
+{
+        struct looks looks;
+
+        looks_init(&looks);
+        looks.now.templates[0] = (struct window_message){.pid = 43,
+                                                         .generation = 3,
+                                                         .state = WORKER_READY,
+                                                         .started_usec = NOW - 2 * USEC_PER_SEC};
+        looks.now.n_templates = 1;
+        check_has(&looks, "1 restart\ntemplate 43, 2.0s old; generation 3, ready\n NO ");
+}
+
 static void test_of_many_requests_the_oldest_are_listed(void)
 {
         struct looks looks;
@@ -140,6 +153,7 @@ static void test_worker_of_great_age_and_without_a_log(void)
 
 int main(void)
 {
+        test_template_process_has_a_line();
         test_summary_table_and_requests();
         test_losses_black_boxes_and_what_was_left_out_are_told();
         test_of_many_requests_the_oldest_are_listed();

@@ -42,7 +42,8 @@ static void test_init_adds_what_every_record_has(void)
 static void test_subject_adds_what_is_known(void)
 {
         const struct record_subject nobody = {0}, generation = {.generation = 3},
-                                    worker = {.worker_pid = 77, .worker_id = 0, .generation = 2};
+                                    template = {.worker_pid = 77, .generation = 2},
+                                    worker = {.worker_pid = 78, .worker_id = 5, .generation = 2};
         struct record record = {0};
 
         record_subject(&record, &nobody);
@@ -50,8 +51,11 @@ static void test_subject_adds_what_is_known(void)
         record_subject(&record, &generation);
         EXPECT_ENCODED(&record, "GENERATION=3\n");
         record = (struct record){0};
+        record_subject(&record, &template);
+        EXPECT_ENCODED(&record, "WORKER_PID=77\nGENERATION=2\n");
+        record = (struct record){0};
         record_subject(&record, &worker);
-        EXPECT_ENCODED(&record, "WORKER_PID=77\nWORKER_ID=0\nGENERATION=2\n");
+        EXPECT_ENCODED(&record, "WORKER_PID=78\nWORKER_ID=5\nGENERATION=2\n");
 }
 
 static void test_a_value_with_a_newline_is_sent_with_its_length(void)
