@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 #include "log/log.h"
+#include "request/program.h"
 #include "request/request.h"
 #include "request/response.h"
 
@@ -59,6 +60,7 @@ struct exchange {
         size_t read;            /* bytes of a gathered body that were read */
         const char *redirect;   /* the target whose answer is wanted instead; NULL: none */
         const char *reason;     /* static text, for the access record: what went wrong; or NULL */
+        struct program_end program; /* of type cgi: the last one that ran for it */
         _Atomic int32_t *group; /* where a process group is noted that works for it; or NULL */
         _Atomic bool abandoned; /* nobody waits for the response any more */
         _Atomic int alarm;      /* an eventfd that is told so; 0: none */

@@ -12,6 +12,7 @@
 #include "app/cgi_run.h"
 #include "app/kind.h"
 #include "base/cleanup.h"
+#include "base/strays.h"
 
 static int cgi_handle(struct exchange *exchange)
 {
@@ -44,6 +45,7 @@ static void cgi_free(struct cgi *cgi)
                 return;
         cgi_seats_free(&cgi->seats);
         close_descriptor(&cgi->nothing);
+        close_descriptor(&cgi->watch);
         tree_close(&cgi->tree);
         arena_free(&cgi->arena);
         free(cgi);
@@ -127,7 +129,7 @@ static int cgi_fill(struct cgi *cgi, struct app *app, struct problems *problems)
                 return problems_add(problems, &app->config->origin,
                                     "[app %s] env: more than the environment of a program takes",
                                     app->config->name);
-        return cgi->fixed.error < 0 ? cgi->fixed.error : make_seats(cgi, app->host->threads);
+        return cgi->fixed.error;
 }
 
 static int cgi_load(struct app *app, struct problems *problems)
@@ -137,7 +139,7 @@ static int cgi_load(struct app *app, struct problems *problems)
 
         if (!cgi)
                 return -ENOMEM;
-        cgi->tree.root = cgi->nothing = -1;
+        cgi->tree.root = cgi->nothing = cgi->watch = -1;
         cgi->fixed.arena = &cgi->arena;
         r = cgi_fill(cgi, app, problems);
         if (r < 0) {
@@ -146,6 +148,16 @@ static int cgi_load(struct app *app, struct problems *problems)
         }
         app->instance = cgi;
         return 0;
+}
+
+/* In the worker itself, which may have been forked from where it was loaded. The master takes in
+ * who loses its parent. */
+static int cgi_start(struct app *app)
+{
+        struct cgi *cgi = app->instance;
+
+        cgi->watch = strays_watch(getppid());
+        return make_seats(cgi, app->host->threads);
 }
 
 static void cgi_unload(struct app *app)
@@ -159,6 +171,7 @@ const struct kind kind_cgi = {
         .check = cgi_check,
         .load = cgi_load,
         .unload = cgi_unload,
+        .start = cgi_start,
         .handle = cgi_handle,
         .abandonable = true,
 };

@@ -11,12 +11,15 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/strays.h"
 
 #define EXIT_NOT_EXECUTED 127
 
@@ -79,22 +82,36 @@ RUNS_IN_CHILD static int set_limits(const struct cgi_settings *settings)
         return r == 0 ? limit(RLIMIT_FSIZE, settings->limit_file_size) : r;
 }
 
+RUNS_IN_CHILD static int mark(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_LOCKS, &limit) < 0)
+                return -errno;
+        limit.rlim_cur = limit.rlim_max = strays_mark(limit.rlim_max, getpid());
+        return setrlimit(RLIMIT_LOCKS, &limit) < 0 ? -errno : 0;
+}
+
 RUNS_IN_CHILD static int prepare(const struct start *start)
 {
         const struct cgi_command *command = start->command;
+        int r;
 
         if ((command->session ? setsid() : setpgid(0, 0)) < 0 ||
             prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 return -errno;
         if (getppid() != start->parent)
                 return -ECHILD; /* died before that */
+        if (command->noted)
+                atomic_store(command->noted, getpid());
         for (int fd = 0; fd < 3; fd++)
                 if (dup2(command->streams[fd], fd) < 0)
                         return -errno;
         close_others();
         if (chdir(command->directory) < 0)
                 return -errno;
-        return set_limits(command->settings);
+        r = mark();
+        return r == 0 ? set_limits(command->settings) : r;
 }
 
 RUNS_IN_CHILD static int run_child(void *data)
@@ -123,7 +140,7 @@ static int descriptor_of(pid_t pid, int given)
 int cgi_child_start(struct cgi_child *ret, const struct cgi_command *command, void *stack)
 {
         struct start start = {.command = command, .parent = getpid()};
-        struct cgi_child child = {.fd = -1};
+        struct cgi_child child = {.fd = -1, .watch = command->watch};
         sigset_t all, before;
         int given = -1, error;
 
@@ -136,25 +153,34 @@ int cgi_child_start(struct cgi_child *ret, const struct cgi_command *command, vo
         if (child.pid < 0)
                 return -error;
         child.fd = descriptor_of(child.pid, given);
-        if (start.error == 0 && child.fd < 0)
-                start.error = child.fd;
-        if (start.error != 0) {
-                (void)cgi_child_reap(&child, false);
+        if (start.error != 0) { /* it never ran */
+                if (command->noted)
+                        atomic_store(command->noted, 0);
+                (void)cgi_child_reap(&child, true, true);
                 return start.error;
+        }
+        if (child.fd < 0) {
+                error = child.fd;
+                (void)cgi_child_reap(&child, false, false);
+                return error;
         }
         *ret = child;
         return 0;
 }
 
+/* A program may have gone to another group of its own. */
 void cgi_child_signal(const struct cgi_child *child, int number)
 {
         (void)kill(-child->pid, number);
+        if (getpgid(child->pid) != child->pid)
+                (void)kill(child->pid, number);
 }
 
-/* As long as it is not waited for its number is nobody else's, so the group is its own. Once it has
- * ended it forks no more. */
-int cgi_child_reap(struct cgi_child *child, bool ended)
+/* As long as it is not waited for its number is nobody else's, so the group and the mark are its
+ * own. Once it has ended it forks no more. */
+int cgi_child_reap(struct cgi_child *child, bool ended, bool spared)
 {
+        bool strays = !ended || (!spared && strays_seen(child->watch, child->pid));
         siginfo_t info;
         int status = 0;
 
@@ -165,6 +191,8 @@ int cgi_child_reap(struct cgi_child *child, bool ended)
                         ;
         }
         cgi_child_signal(child, SIGKILL);
+        if (strays)
+                strays_kill(&child->pid, 1);
         while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
                 ;
         if (child->fd >= 0)

@@ -271,7 +271,8 @@ int cgi_relay_run(struct cgi_relay *relay)
         }
         if (!relay->exited)
                 terminate(relay);
-        status = cgi_child_reap(&relay->child, relay->exited);
+        status = cgi_child_reap(&relay->child, relay->exited,
+                                relay->settings->detach && !relay->stopped);
         read_rest(relay);
         cgi_stderr_end(relay->errors);
         return status;

@@ -21,7 +21,6 @@ struct run {
         struct cgi_environ environ;
         struct cgi_answer answer;
         struct cgi_relay relay;
-        int status;
 };
 
 static const struct cgi *cgi_of(const struct exchange *exchange)
@@ -38,18 +37,6 @@ int cgi_refuse(struct exchange *exchange, int status, const char *reason)
 
 /* -- records -- */
 
-static void add_ending(struct record *record, int status)
-{
-        const char *name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
-
-        if (WIFEXITED(status))
-                record_number(record, "EXIT_CODE", (uint64_t)WEXITSTATUS(status));
-        else if (name)
-                record_string(record, "SIGNAL", name);
-        else
-                record_number(record, "SIGNAL", (uint64_t)WTERMSIG(status));
-}
-
 /* @child: what is known of it; NULL: it was not started. */
 static void record_failure(const struct run *run, const struct cgi_child *child, const char *what)
 {
@@ -63,7 +50,8 @@ static void record_failure(const struct run *run, const struct cgi_child *child,
         record_string(&record, "PROGRAM", run->program.file);
         if (child) {
                 record_number(&record, "CGI_PID", (uint64_t)child->pid);
-                add_ending(&record, run->status);
+                program_add_exit_code(&record, "EXIT_CODE", &exchange->program);
+                program_add_signal(&record, "SIGNAL", &exchange->program);
         }
         record_format(&record, "MESSAGE", "Application %s: %s: %s", app_name(app),
                       run->program.file, what);
@@ -148,6 +136,8 @@ static int start_child(struct run *run, const int streams[static 3])
                 .variables = run->environ.variables,
                 .directory = run->program.directory,
                 .session = cgi_of(run->exchange)->terminal,
+                .watch = cgi_of(run->exchange)->watch,
+                .noted = run->exchange->group,
                 .streams = {streams[0], streams[1], streams[2]},
                 .settings = settings,
         };
@@ -187,13 +177,11 @@ static int start(struct run *run)
 
 /* -- while it runs -- */
 
-/* From now on it is known that it may be abandoned, and what is to be killed then. */
+/* From now on it is known that it may be abandoned. */
 static void announce(const struct run *run)
 {
         struct exchange *exchange = run->exchange;
 
-        if (exchange->group)
-                atomic_store(exchange->group, run->relay.child.pid);
         atomic_store(&exchange->alarm, run->seat->alarm);
         if (atomic_load(&exchange->abandoned))
                 (void)eventfd_write(run->seat->alarm, 1);
@@ -222,7 +210,11 @@ static void relay(struct run *run)
         cgi_stderr_begin(run->seat->errors, run->exchange, run->relay.child.pid,
                          settings->error_limit);
         announce(run);
-        run->status = cgi_relay_run(&run->relay);
+        run->exchange->program = (struct program_end){
+                .pid = run->relay.child.pid,
+                .known = true,
+                .status = cgi_relay_run(&run->relay),
+        };
         withdraw(run);
 }
 
@@ -244,18 +236,30 @@ static int fail(const struct run *run, int status, const char *fault)
 /* How it ended is told although its answer is well. */
 static void judge_ending(const struct run *run)
 {
+        int status = run->exchange->program.status;
+
         if (run->relay.killed)
                 record_failure(run, &run->relay.child, "it went on after its answer");
-        else if (WIFSIGNALED(run->status))
+        else if (WIFSIGNALED(status))
                 record_failure(run, &run->relay.child, "it was killed");
-        else if (WEXITSTATUS(run->status) != 0)
+        else if (WEXITSTATUS(status) != 0)
                 record_failure(run, &run->relay.child, "it failed");
+}
+
+/* Whether its client was answered because it took longer than request_timeout. */
+static bool is_overdue(const struct exchange *exchange)
+{
+        return exchange->time_left && exchange->time_left(exchange->news_data) == 0;
 }
 
 static int judge(struct run *run)
 {
         switch (run->relay.end) {
         case CGI_ABANDONED:
+                /* The access record may not have waited for its end. */
+                if (is_overdue(run->exchange))
+                        record_failure(run, &run->relay.child,
+                                       "it took longer than request_timeout");
                 return -EPIPE;
         case CGI_SILENT:
                 return fail(run, 504, "it did nothing for too long");

@@ -13,6 +13,7 @@ struct cgi {
         struct arena arena; /* of fixed */
         struct cgi_environ fixed;
         int nothing;   /* /dev/null */
+        int watch;     /* of strays_watch() */
         bool terminal; /* programs are to be kept off one */
         struct cgi_seats seats;
 };

@@ -91,6 +91,7 @@ static const struct setting table[] = {
         {"limit_files", "1024", read_number, AT(limit_files)},
         {"limit_file_size", "0", read_size, AT(limit_file_size)},
         {"authorization", "no", read_boolean, AT(authorization)},
+        {"detach", "no", read_boolean, AT(detach)},
 };
 
 #define N_SETTINGS (sizeof(table) / sizeof(table[0]))

@@ -27,6 +27,7 @@ struct cgi_settings {
         uint64_t limit_files;
         uint64_t limit_file_size;
         bool authorization;
+        bool detach; /* what leaves its group and its streams outlives a program that has ended */
 };
 
 /**

@@ -439,6 +439,8 @@ static int add_sources(struct master *master)
 
         r = add_notify(master);
         if (r >= 0)
+                r = orphans_take_in(event, &master->generations);
+        if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGTERM, on_stop_signal, master);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGINT, on_stop_signal, master);

@@ -293,6 +293,7 @@ void obituary_access(struct record *record, struct request *request, const struc
                 .duration_usec = age_of(flight),
                 .app = flight->app[0] ? flight->app : NULL,
                 .reason = death->cut ? "worker stopped" : "worker died",
+                .program = {.pid = atomic_load(&flight->group)},
         };
 
         *request = (struct request){

@@ -202,6 +202,16 @@ static void add_field(struct record *record, enum access_field field, const stru
         case FIELD_OUTCOME:
                 record_string(record, name, outcome_name(access->outcome));
                 break;
+        case FIELD_CGI_PID:
+                if (access->program.pid > 0)
+                        record_number(record, name, (uint64_t)access->program.pid);
+                break;
+        case FIELD_EXIT_CODE:
+                program_add_exit_code(record, name, &access->program);
+                break;
+        case FIELD_SIGNAL:
+                program_add_signal(record, name, &access->program);
+                break;
         case FIELD_SAMPLE:
                 if (access->sample > 1)
                         record_number(record, name, access->sample);

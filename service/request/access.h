@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "log/record.h"
+#include "request/program.h"
 #include "request/request.h"
 #include "request/response.h"
 
@@ -34,6 +35,7 @@ struct access {
         const char *reason;    /* why it was refused, appended to MESSAGE; may be NULL */
         unsigned sample;       /* the record stands for so many requests; 0 or 1: for this one */
         unsigned extra_fields; /* EXTRA_FIELD_* bits */
+        struct program_end program; /* the CGI program that ran for it */
 };
 
 /**

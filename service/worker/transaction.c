@@ -192,6 +192,7 @@ void transaction_run(struct transaction *transaction, struct request *request,
                 .arena = &transaction->arena,
                 .app = service->apps[transaction->app],
                 .intake = intake,
+                .program = transaction->exchange.program, /* that named the target */
                 .group = transaction->flight ? &transaction->flight->group : NULL,
                 .news = on_news,
                 .news_data = transaction,
@@ -463,6 +464,16 @@ void transaction_answer(struct transaction *transaction)
                 flight_set_state(transaction->flight, FLIGHT_RUNNING);
 }
 
+/* Of one that goes on the black box knows. */
+static struct program_end program_of(const struct transaction *transaction)
+{
+        const struct flight *flight = transaction->flight;
+
+        if (!transaction->running)
+                return transaction->exchange.program;
+        return (struct program_end){.pid = flight ? atomic_load(&flight->group) : 0};
+}
+
 /* @arena: for the text of the record; the transaction's own belongs to the application while that
  * runs. */
 static void write_record(const struct transaction *transaction, enum outcome outcome,
@@ -479,6 +490,7 @@ static void write_record(const struct transaction *transaction, enum outcome out
                 .app = app < 0 ? NULL : app_name(service->apps[app]),
                 .reason = transaction->reason,
                 .extra_fields = service->config->log_access_fields,
+                .program = program_of(transaction),
         };
         struct record record;
 

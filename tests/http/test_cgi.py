@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """CGI programs that do what they should: what they are told, what the client gets, and which of them are found at all."""
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -158,7 +160,10 @@ def test_local_redirects_end(server):
     answer = server.ask("/unruly/loop")
     assert answer.status == 502
     server.wait_for_line(f"REQUEST_ID={answer.request_id}", "too many local redirects")
-    assert server.ask("/unruly/redirect?/none").status == 404
+    answer = server.ask("/unruly/redirect?/none")
+    assert answer.status == 404
+    line = server.wait_for_line(f"REQUEST_ID={answer.request_id}", "OUTCOME=")
+    assert "EXIT_CODE=0" in line and "CGI_PID=" in line  # of the program that named what is not there
     answer = server.ask("/unruly/redirect?/../../etc/passwd")
     assert answer.status == 502 and server.wait_for_line(f"REQUEST_ID={answer.request_id}", "no target")
 
@@ -242,6 +247,23 @@ def test_more_programs_than_allowed_are_refused(start, folder):
             os.kill(pid, signal.SIGKILL)
         assert first.receive().status == 502
         wait_until(lambda: server.ask("/hello").status == 200, 10, "there is room again")
+
+
+def counters(pid):
+    """The eventfds that a process has, by the kernel's numbers."""
+    found = set()
+    for file in Path(f"/proc/{pid}/fdinfo").iterdir():
+        found.update(re.findall(r"eventfd-id:\s*(\d+)", file.read_text(encoding="ascii")))
+    return found
+
+
+def test_preloaded_workers_share_no_alarm(start, folder):
+    """Of a client that leaves the wrong one would be told."""
+    with start("[server]\nworkers = 2\npreload = yes\nthreads = 2\n" + application(folder)) as server:
+        server.wait_for_line("EVENT=master-ready")
+        first, second = (int(re.search(r"WORKER_PID=(\d+)", line)[1]) for line in server.lines("EVENT=worker-ready"))
+        assert counters(first) and counters(second) and not counters(first) & counters(second)
+        assert server.ask("/hello").body == b"hello, world\n"
 
 
 def test_certificate_of_the_client_is_the_user(start, folder, tmp_path):

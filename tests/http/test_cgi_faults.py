@@ -11,12 +11,13 @@ import pytest
 
 from lib.client import Incomplete
 from lib.identity import Identity
-from lib.processes import children, descriptors
+from lib.processes import children, descriptors, has_ended
 from lib.cgi import compiled, processes_of
 from lib.serving import Serving
 from lib.wait import wait_until
 
 SETTINGS = "linger = 1s\noutput_limit = 20m\nerror_limit = 100k\n"
+FAMILIES = {"family": 6, "family_streams": 6, "escapes_silently": 2}  # how many processes there are then
 HASTY = "timeout = 700ms\ndeadline = 1s\nlinger = 200ms\n"
 
 
@@ -70,7 +71,9 @@ def failed(server, answer, *words):
     ("endless_head", 502, "header block is too large", "SIGNAL=TERM"), ("endless_line", 502, "header block is too large", "SIGNAL=TERM"),
     ("junk", 502, "its header block", ""), ("nph", 502, "NPH", ""), ("short_length", 502, "less than its Content-Length", "EXIT_CODE=0"),
     ("hasty/drip_head", 504, "did nothing for too long", "SIGNAL=TERM"), ("hasty/silent", 504, "did nothing for too long", "SIGNAL=TERM"),
-    ("hasty/ignores_term", 504, "did nothing for too long", "SIGNAL=KILL"), ("hasty/family", 504, "did nothing for too long", "SIGNAL=KILL")])
+    ("hasty/ignores_term", 504, "did nothing for too long", "SIGNAL=KILL"), ("hasty/family", 504, "did nothing for too long", "SIGNAL=KILL"),
+    ("hasty/escapes_silently", 504, "did nothing for too long", "SIGNAL=TERM"),
+    ("hasty/leaves_group", 504, "did nothing for too long", "SIGNAL=TERM")])
 def test_no_answer_is_a_502_or_504_with_a_reason(server, mode, status, why, ending):
     answer = server.ask(f"/{mode}")
     assert answer.status == status
@@ -100,7 +103,17 @@ def test_good_answer_with_a_bad_ending(server, mode, words):
     failed(server, answer, *words)
 
 
-@pytest.mark.parametrize("mode", ["forks", "forks_quietly"])
+@pytest.mark.parametrize("mode, ending", [
+    ("answer", "EXIT_CODE=0"), ("fails", "EXIT_CODE=3"), ("crashes", "SIGNAL=SEGV"), ("closes_stdout", "SIGNAL=TERM"),
+    ("hasty/silent", "SIGNAL=TERM"), ("hasty/ignores_term", "SIGNAL=KILL")])
+def test_record_of_a_request_tells_how_its_program_ended(server, mode, ending):
+    """One record for each request, whatever the end: journalctl EXIT_CODE=3 finds it."""
+    answer = server.ask(f"/{mode}")
+    line = server.wait_for_line("OUTCOME=", f"REQUEST_ID={answer.request_id}")
+    assert re.search(r" CGI_PID=\d+ ", line) and re.findall(r"(?:EXIT_CODE|SIGNAL)=\w+", line) == [ending]
+
+
+@pytest.mark.parametrize("mode", ["forks", "forks_quietly", "escapes", "escapes_loudly"])
 def test_child_that_stays_does_not_hold_the_request(server, mode):
     answer = server.ask(f"/{mode}")
     assert (answer.status, answer.body) == (200, b"answer\n")
@@ -150,13 +163,13 @@ def test_errors_are_bounded_and_what_is_dropped_is_counted(server):
 
 # -- clients that leave, workers that end ---------------------------------------------------------------------
 
-@pytest.mark.parametrize("mode, reset", [("silent", False), ("drip_body", False), ("family", True)])
+@pytest.mark.parametrize("mode, reset", [("silent", False), ("drip_body", False), ("family", True), ("escapes_silently", True)])
 def test_client_that_leaves_ends_the_program(start, build, mode, reset):
     """No limit of time does it here."""
     with start(config(build, "timeout = 0\ndeadline = 0\nlinger = 200ms\n")) as server:
         connection = server.connect()
         connection.send(f"GET /{mode} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        wait_until(lambda: programs(build), 10, "the program runs")
+        wait_until(lambda: len(programs(build)) >= FAMILIES.get(mode, 1), 10, "the program runs")
         if mode == "drip_body":
             connection.socket.recv(1)
         if reset:
@@ -165,6 +178,7 @@ def test_client_that_leaves_ends_the_program(start, build, mode, reset):
         wait_until(lambda: not programs(build), 10, "it has ended")
         line = server.wait_for_line(f"GET /{mode} ", "OUTCOME=")
         assert "OUTCOME=client-abort" in line and (mode == "drip_body" or " 499 " in line)
+        assert re.search(r" CGI_PID=\d+ SIGNAL=(TERM|KILL)", line)
         assert not server.lines("EVENT=program-failed") and not server.lines("handler failed")
         assert len(server.workers()) == 1 and not children(server.workers()[0])
 
@@ -181,28 +195,30 @@ def test_client_that_leaves_an_encrypted_connection_ends_the_program(start, buil
         server.wait_for_line("GET /silent ", "OUTCOME=client-abort")
 
 
-@pytest.mark.parametrize("number, mode", [(signal.SIGKILL, "silent"), (signal.SIGKILL, "family"), (signal.SIGABRT, "family_streams")])
+@pytest.mark.parametrize("number, mode", [(signal.SIGKILL, "silent"), (signal.SIGKILL, "family"), (signal.SIGKILL, "escapes_silently"),
+                                          (signal.SIGABRT, "family_streams")])
 def test_worker_that_dies_takes_its_programs_along(start, build, number, mode):
     with start(config(build, "timeout = 0\ndeadline = 0\nlinger = 1h\n")) as server, server.connect() as connection:
-        connection.send(f"GET /{mode} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        wait_until(lambda: len(programs(build)) >= (1 if mode == "silent" else 6), 10, "the program runs")
         [worker] = server.workers()
+        connection.send(f"GET /{mode} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        wait_until(lambda: len(programs(build)) >= FAMILIES.get(mode, 1), 10, "the program runs")
         os.kill(worker, number)
         wait_until(lambda: not programs(build), 10, "none of them is left")
         server.wait_for_line("EVENT=worker-died")
         wait_until(lambda: len(server.lines("EVENT=worker-ready")) == 2, 20, "a successor is ready")
-        server.wait_for_line(f"GET /{mode} ", "OUTCOME=worker-died")
+        assert re.search(r" CGI_PID=\d+", server.wait_for_line(f"GET /{mode} ", "OUTCOME=worker-died"))
 
 
-def test_programs_end_with_the_service(start, build):
+@pytest.mark.parametrize("mode", ["family", "escapes_silently"])
+def test_programs_end_with_the_service(start, build, mode):
     """A request that goes on is waited for until graceful_timeout, its program is killed with the worker."""
     limits = "[server]\nworkers = 1\nthreads = 2\ngraceful_timeout = 500ms\n"
     with start(config(build, "timeout = 0\ndeadline = 0\n", limits)) as server, server.connect() as connection:
-        connection.send(b"GET /family HTTP/1.1\r\nHost: a\r\n\r\n")
-        wait_until(lambda: len(programs(build)) == 6, 10, "the program runs")
+        connection.send(f"GET /{mode} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        wait_until(lambda: len(programs(build)) == FAMILIES[mode], 10, "the program runs")
         assert server.stop() == 0
         wait_until(lambda: not programs(build), 10, "none of them is left")
-        server.wait_for_line("GET /family ", "OUTCOME=shutdown")
+        server.wait_for_line(f"GET /{mode} ", "OUTCOME=shutdown")
 
 
 def test_program_that_ends_in_time_is_waited_for(start, build):
@@ -219,3 +235,51 @@ def test_request_timeout_of_the_server_ends_the_program_too(start, build):
         assert server.ask("/silent").status == 504
         wait_until(lambda: not programs(build), 10, "it has ended")
         server.wait_for_line("EVENT=request-timeout")
+        server.wait_for_line("EVENT=program-failed", "longer than request_timeout", "SIGNAL=TERM")
+
+
+# -- what descends from a program, and what does not -----------------------------------------------------------
+
+def test_detached_process_outlives_a_program_that_ends_well(start, build):
+    """And nothing else does: not behind the streams of the program, nor one that had to be ended."""
+    limits = "[server]\nworkers = 1\nthreads = 2\n"
+    with start(config(build, "detach = yes\nlinger = 500ms\ntimeout = 500ms\n", limits)) as server:
+        for mode in ("escapes_loudly", "forks_quietly", "escapes_silently"):
+            server.ask(f"/{mode}")
+            wait_until(lambda: not programs(build), 10, f"{mode}: it has ended")
+        server.ask("/escapes")
+        server.ask("/answer")
+        [pid] = programs(build)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "the master has waited for it")
+
+
+STARTS = """
+import subprocess
+started = []
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/wait":
+        return [str(started[0].wait(10)).encode()]
+    started.append(subprocess.Popen(["sleep", "1000"]))
+    orphan = subprocess.run("sleep 1000 >/dev/null 2>&1 & echo $!", shell=True, stdout=subprocess.PIPE).stdout
+    return [b"%d %s" % (started[0].pid, orphan)]
+"""
+
+
+def test_processes_of_other_applications_are_left_alone(start, build, tmp_path):
+    """Also those that have lost their parents, and are the master's as the descendants of programs are."""
+    if not (build.path / "wsgi.so").exists():
+        pytest.skip("no plug-in for Python in this build")
+    (tmp_path / "starts.py").write_text(STARTS)
+    text = config(build, HASTY) + f"[app starts]\ntype = wsgi\nmount = /starts\nmodule = starts:app\nchdir = {tmp_path}\n"
+    with start(text) as server:
+        child, orphan = map(int, server.ask("/starts").body.split())
+        for mode in ("escapes", "escapes_silently", "family"):
+            server.ask(f"/{mode}")
+            wait_until(lambda: not programs(build), 10, f"{mode}: it has ended")
+        assert not has_ended(child) and not has_ended(orphan)
+        os.kill(child, signal.SIGTERM)
+        assert server.ask("/starts/wait").body == b"-15"  # nobody else has waited for it
+        os.kill(orphan, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f"/proc/{orphan}"), 10, "the master has waited for it")

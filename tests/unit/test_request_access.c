@@ -2,8 +2,10 @@
 #include "request/access.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "config/config.h"
 
@@ -269,6 +271,29 @@ static void test_sample_is_one_in_so_many_and_says_so(void)
         expect(&record, "SAMPLE", NULL);
 }
 
+static void expect_end(struct program_end program, const char *pid, const char *code,
+                       const char *signal)
+{
+        struct request request = request_of("GET", "/");
+        struct access access = {.request = &request, .status = 200, .program = program};
+        struct record record;
+
+        build(&record, &access);
+        expect(&record, "CGI_PID", pid);
+        expect(&record, "EXIT_CODE", code);
+        expect(&record, "SIGNAL", signal);
+}
+
+static void test_end_of_a_program_is_told_as_far_as_it_is_known(void)
+{
+        expect_end((struct program_end){0}, NULL, NULL, NULL);
+        expect_end((struct program_end){.pid = 12}, "12", NULL, NULL);
+        expect_end((struct program_end){12, true, W_EXITCODE(0, 0)}, "12", "0", NULL);
+        expect_end((struct program_end){12, true, W_EXITCODE(3, 0)}, "12", "3", NULL);
+        expect_end((struct program_end){12, true, W_EXITCODE(0, SIGKILL)}, "12", NULL, "KILL");
+        expect_end((struct program_end){12, true, W_EXITCODE(0, 40)}, "12", NULL, "40");
+}
+
 int main(void)
 {
         test_record_of_a_request_that_went_well();
@@ -282,6 +307,7 @@ int main(void)
         test_outcome_names_are_those_of_the_schema();
         test_setting_decides_which_requests_are_recorded();
         test_sample_is_one_in_so_many_and_says_so();
+        test_end_of_a_program_is_told_as_far_as_it_is_known();
         arena_free(&arena);
         return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -200,6 +201,54 @@ static void family_streams(void)
         family();
 }
 
+/* Out of the group and the session, of the parent and the environment: only its mark is left. */
+static void send_away(bool quietly)
+{
+        char *const words[] = {(char[]){"unruly"}, (char[]){"stay"}, NULL}, *const none[] = {NULL};
+        pid_t child = fork();
+
+        if (child > 0)
+                (void)waitpid(child, NULL, 0);
+        if (child != 0)
+                return;
+        (void)setsid();
+        if (fork() != 0)
+                _exit(0);
+        (void)signal(SIGTERM, SIG_IGN);
+        if (quietly)
+                close_streams();
+        (void)execve("/proc/self/exe", words, none);
+}
+
+static void escapes(void)
+{
+        answer();
+        send_away(true);
+}
+
+static void escapes_loudly(void)
+{
+        answer();
+        send_away(false);
+}
+
+static void escapes_silently(void)
+{
+        send_away(true);
+        stay();
+}
+
+static void leaves_group(void)
+{
+        pid_t child = fork();
+
+        if (child == 0)
+                stay();
+        (void)setpgid(child, child);
+        (void)setpgid(0, child);
+        stay();
+}
+
 static void fails(void)
 {
         answer();
@@ -283,20 +332,26 @@ static const struct {
         {                                                                                          \
                 "/" #name, name                                                                    \
         }
-        MODE(nothing),      MODE(headers_only),   MODE(endless_head), MODE(endless_line),
-        MODE(endless_body), MODE(junk),           MODE(drip_head),    MODE(drip_body),
-        MODE(nph),          MODE(short_length),   MODE(short_stream), MODE(long_length),
-        MODE(large),        MODE(redirect),       MODE(loop),         MODE(silent),
-        MODE(ignores_term), MODE(closes_stdout),  MODE(forks),        MODE(forks_quietly),
-        MODE(family),       MODE(family_streams), MODE(fails),        MODE(crashes),
-        MODE(errors),       MODE(error_bytes),    MODE(error_flood),  MODE(error_late),
-        MODE(born),         MODE(answer),
+        MODE(nothing),        MODE(headers_only),   MODE(endless_head),
+        MODE(endless_line),   MODE(endless_body),   MODE(junk),
+        MODE(drip_head),      MODE(drip_body),      MODE(nph),
+        MODE(short_length),   MODE(short_stream),   MODE(long_length),
+        MODE(large),          MODE(redirect),       MODE(loop),
+        MODE(silent),         MODE(ignores_term),   MODE(closes_stdout),
+        MODE(forks),          MODE(forks_quietly),  MODE(family),
+        MODE(family_streams), MODE(fails),          MODE(crashes),
+        MODE(errors),         MODE(error_bytes),    MODE(error_flood),
+        MODE(error_late),     MODE(born),           MODE(answer),
+        MODE(escapes),        MODE(escapes_loudly), MODE(escapes_silently),
+        MODE(leaves_group),
 };
 
-int main(void)
+int main(int argc, char *argv[])
 {
         const char *mode = getenv("PATH_INFO");
 
+        if (argc > 1 && strcmp(argv[1], "stay") == 0)
+                stay();
         for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
                 if (mode && strcmp(mode, modes[i].name) == 0) {
                         modes[i].function();
