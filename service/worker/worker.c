@@ -539,13 +539,11 @@ static void tear_down(struct worker *worker)
         (void)log_close(worker->host.log, LAST_RECORDS_USEC, has_heir(worker));
 }
 
-/* A slow reader must not hold all threads; a single one serves him all the same. */
+/* Slow readers must not hold all threads: half of them, so none when there is but one. */
 static struct stream_terms stream_terms(const struct config *config)
 {
-        unsigned half = (unsigned)config->server_threads / 2;
-
         return (struct stream_terms){
-                .waiters_max = half > 0 ? half : 1,
+                .waiters_max = (unsigned)config->server_threads / 2,
                 .spool_max = config->http_response_spool,
                 .patience_usec = config->http_response_patience,
         };
