@@ -204,6 +204,8 @@ void transaction_run(struct transaction *transaction, struct request *request,
         transaction->running = true;
         flight_set_state(transaction->flight, FLIGHT_WAITING);
         transaction->job.lane = &service->lanes[transaction->app];
+        transaction->job.habit =
+                habit_find(&service->habits, service->id_prefix, request->path, request->path_size);
         pool_submit(service->pool, &transaction->job);
 }
 

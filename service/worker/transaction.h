@@ -22,6 +22,7 @@
 #include "request/response.h"
 #include "request/validate.h"
 #include "worker/body.h"
+#include "worker/habit.h"
 #include "worker/overdue.h"
 #include "worker/pool.h"
 #include "worker/presence.h"
@@ -36,6 +37,7 @@ struct service {
         struct board_slot *slot; /* its own there */
         struct flights flights;
         struct pool *pool;
+        struct habits habits; /* the pool's: of paths */
         struct record_subject subject;
         struct head_limits limits;
         uint64_t id_prefix; /* random, so that REQUEST_IDs of two workers never meet */
