@@ -157,6 +157,13 @@ static void silent(void)
         stay();
 }
 
+static void waits(void)
+{
+        while (access(getenv("QUERY_STRING"), F_OK) < 0)
+                rest(10);
+        answer();
+}
+
 static void ignores_term(void)
 {
         (void)signal(SIGTERM, SIG_IGN);
@@ -343,7 +350,7 @@ static const struct {
         MODE(errors),         MODE(error_bytes),    MODE(error_flood),
         MODE(error_late),     MODE(born),           MODE(answer),
         MODE(escapes),        MODE(escapes_loudly), MODE(escapes_silently),
-        MODE(leaves_group),
+        MODE(leaves_group),   MODE(waits),
 };
 
 int main(int argc, char *argv[])
