@@ -85,7 +85,7 @@ PLUGINS  := $(if $(PYTHON),$(B)/wsgi.so $(patsubst service/wsgi/%,$(B)/%,$(PACKA
 PAGES    := $(B)/appsrv.8 $(B)/appsrv.ini.5 $(B)/appsrv-journal.7
 PRODUCTS := $(B)/appsrv.ini $(B)/appsrv.catalog $(B)/appsrv.service $(B)/appsrv.pc $(PAGES)
 
-.PHONY: all help run setup check unit http package system chaos wsgi-leaks bench bench-log bench-memory bench-cgi cgi-git demo-logging test-programs plugins python-debug \
+.PHONY: all help run setup check unit http package system chaos deaths wsgi-leaks bench bench-log bench-memory bench-cgi cgi-git demo-logging test-programs plugins python-debug \
         lint headers layers format format-check tidy cppcheck fuzz fuzzers deb rpm install clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -212,6 +212,10 @@ system: test-programs                   ## the packages in containers with real 
 	@APPSRV_BUILD=$(B) tests/run system
 chaos: test-programs                    ## 100,000 requests under faults; APPSRV_CHAOS_SEED=N makes other draws than usual
 	@APPSRV_BUILD=$(B) APPSRV_CHAOS_REQUESTS=$(or $(APPSRV_CHAOS_REQUESTS),100000) tests/run system -k test_chaos
+deaths:                                 ## 1,000 deaths of workers leave their master as it was: under valgrind, under sanitizers, and as it is
+	@$(MAKE) --no-print-directory test-programs
+	@$(MAKE) --no-print-directory test-programs SAN=address,undefined
+	@APPSRV_DEATHS=$(or $(APPSRV_DEATHS),1000) tests/run http -k test_degrade -rP
 wsgi-leaks: test-programs               ## 1,000,000 requests of every kind to an application in Python leave memory flat
 	@APPSRV_BUILD=$(B) APPSRV_LEAK_REQUESTS=$(or $(APPSRV_LEAK_REQUESTS),1000000) tests/run http -k test_wsgi_leaks
 cgi-git: test-programs                  ## git over CGI with a repository of 200 MiB

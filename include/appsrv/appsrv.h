@@ -175,7 +175,8 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
  * appsrv_threads(), appsrv_print(), appsrv_may_log(), appsrv_left_out(), REQUEST_ID for
  * appsrv_logv(), -ECANCELED of handle()), "deadline" (appsrv_time_left(), appsrv_extend(),
- * appsrv_stack_fd()), "preload" (appsrv_app.fork); later versions know more
+ * appsrv_stack_fd()), "preload" (appsrv_app.fork), "client" (appsrv_client()); later versions know
+ * more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -310,6 +311,23 @@ APPSRV_EXPORT int64_t appsrv_time_left(appsrv_req *req);
  * left. Return: 0; -ERANGE when that would be beyond it, -ETIMEDOUT when it is too late, -EINVAL.
  */
 APPSRV_EXPORT int appsrv_extend(appsrv_req *req, int64_t usec);
+
+/* What appsrv_client() gives. */
+#define APPSRV_CLIENT_THERE  0 /* he can have his answer */
+#define APPSRV_CLIENT_CLOSED 1 /* he sends no more: most who do that have left, some still wait */
+#define APPSRV_CLIENT_GONE   2 /* nobody can get the response any more */
+
+/**
+ * appsrv_client() - whether somebody still waits for the response, for work that would be in vain
+ *
+ * Looks at the connection at the moment of the call, which costs one system call that does not
+ * wait: ask as often as once in a millisecond of work. Who closes a connection and who only says
+ * that he sends no more (half-close) look the same until something is sent to him, so CLOSED is for
+ * the application to judge; its response is sent all the same. GONE is certain: the connection was
+ * reset or has timed out, or the client has got a 504 already. Behind a proxy he is the proxy.
+ * Return: APPSRV_CLIENT_*.
+ */
+APPSRV_EXPORT int appsrv_client(appsrv_req *req);
 
 /* ---- the response --------------------------------------------------------------------------- */
 

@@ -41,9 +41,9 @@ const char *appsrv_version(void)
 
 int appsrv_has(const char *feature)
 {
-        static const char *const features[] = {"concurrent",  "log-fields", "stream",
-                                               "stream-body", "ask-body",   "send-file",
-                                               "plug-in",     "deadline",   "preload"};
+        static const char *const features[] = {"concurrent", "log-fields", "stream",  "stream-body",
+                                               "ask-body",   "send-file",  "plug-in", "deadline",
+                                               "preload",    "client"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)
@@ -299,4 +299,13 @@ int appsrv_extend(appsrv_req *req, int64_t usec)
         if (usec <= 0)
                 return -EINVAL;
         return exchange->extend ? exchange->extend(exchange->news_data, (uint64_t)usec) : 0;
+}
+
+int appsrv_client(appsrv_req *req)
+{
+        struct exchange *exchange = exchange_of(req);
+
+        if (atomic_load(&exchange->abandoned))
+                return APPSRV_CLIENT_GONE;
+        return exchange->client ? exchange->client(exchange->news_data) : APPSRV_CLIENT_THERE;
 }

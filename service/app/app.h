@@ -70,6 +70,8 @@ struct exchange {
         /* When its time is up; NULL: never. With @news_data, as for the next. */
         uint64_t (*time_left)(void *data);
         int (*extend)(void *data, uint64_t usec);
+        /* Whether somebody waits: APPSRV_CLIENT_*; NULL: he does. With @news_data. */
+        int (*client)(void *data);
 };
 
 /**

@@ -139,6 +139,8 @@ void board_slot_clear(struct board_slot *slot)
         atomic_store_explicit(&slot->queued, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->work, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->relieved, 0, memory_order_relaxed);
+        atomic_store_explicit(&slot->rested_usec, 0, memory_order_relaxed);
+        atomic_store_explicit(&slot->rests_usec, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->requests, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->log_shipped, 0, memory_order_relaxed);
         atomic_store_explicit(&slot->log_lost, 0, memory_order_relaxed);
@@ -146,6 +148,28 @@ void board_slot_clear(struct board_slot *slot)
                 atomic_store_explicit(&slot->responses[i], 0, memory_order_relaxed);
         for (size_t i = 0; i < BOARD_LATENCY_BUCKETS; i++)
                 atomic_store_explicit(&slot->latency[i], 0, memory_order_relaxed);
+}
+
+void board_rest(struct board_slot *slot, uint64_t now)
+{
+        atomic_store_explicit(&slot->rests_usec, now, memory_order_relaxed);
+}
+
+void board_work(struct board_slot *slot, uint64_t now)
+{
+        uint64_t since = atomic_load_explicit(&slot->rests_usec, memory_order_relaxed);
+        uint64_t rested = atomic_load_explicit(&slot->rested_usec, memory_order_relaxed);
+
+        atomic_store_explicit(&slot->rests_usec, 0, memory_order_relaxed);
+        atomic_store_explicit(&slot->rested_usec, rested + now - since, memory_order_relaxed);
+}
+
+uint64_t board_rested_usec(const struct board_slot *slot, uint64_t now)
+{
+        uint64_t since = atomic_load_explicit(&slot->rests_usec, memory_order_relaxed);
+        uint64_t rested = atomic_load_explicit(&slot->rested_usec, memory_order_relaxed);
+
+        return since > 0 && since < now ? rested + now - since : rested;
 }
 
 uint32_t board_least_connections(const struct board *board)

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_VERSION 3
+#define BOARD_VERSION 4
 
 /* Latencies are counted in buckets of one eighth of a power of two (12 %), from 1 us up to
  * 4.7 hours; the last one takes all above. */
@@ -24,11 +24,13 @@ struct board_slot {
         _Alignas(64) _Atomic uint16_t accepting; /* 1: takes new connections */
         _Atomic uint16_t steps_back;             /* 1: leaves them to the others for a moment */
         _Atomic uint32_t connections;
-        _Atomic uint32_t busy;     /* application threads that run a request */
-        _Atomic uint32_t queued;   /* requests that wait for one */
-        _Atomic uint64_t accepted; /* connections; a new worker begins with what others have */
-        _Atomic uint32_t work;     /* of late, in thousandths of a processor or thread */
-        _Atomic uint32_t relieved; /* 1: of some connections, which others should take */
+        _Atomic uint32_t busy;        /* application threads that run a request */
+        _Atomic uint32_t queued;      /* requests that wait for one */
+        _Atomic uint64_t accepted;    /* connections; a new worker begins with what others have */
+        _Atomic uint32_t work;        /* of late, in thousandths of a processor or thread */
+        _Atomic uint32_t relieved;    /* 1: of some connections, which others should take */
+        _Atomic uint64_t rested_usec; /* how long the loop has waited for something to do */
+        _Atomic uint64_t rests_usec;  /* since when it waits now; 0: it does not */
         _Atomic uint64_t requests;
         _Atomic uint64_t responses[6]; /* by status class, 0: none of them */
         _Atomic uint64_t log_shipped;
@@ -68,6 +70,14 @@ struct board_slot *board_slot(struct board *board, unsigned i);
 
 /** board_slot_clear() - the slot's worker is gone: its numbers must not count any more. */
 void board_slot_clear(struct board_slot *slot);
+
+/** board_rest() - the loop waits from now on; board_work() - it does not any more. */
+void board_rest(struct board_slot *slot, uint64_t now);
+void board_work(struct board_slot *slot, uint64_t now);
+
+/** board_rested_usec() - how long it has waited until now. Between two writes a reader may see one
+ * wait too few or too many. */
+uint64_t board_rested_usec(const struct board_slot *slot, uint64_t now);
 
 /** board_least_connections() - fewest connections among the slots that accept; UINT32_MAX when none
  * does. */

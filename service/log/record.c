@@ -20,6 +20,7 @@
 static const char *const reserved_names[] = {
         "AGE_USEC",
         "APP",
+        "COREDUMP",
         "CUT",
         "DOCUMENTATION",
         "DURATION_USEC",

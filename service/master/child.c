@@ -107,7 +107,14 @@ static void drain(struct child *child)
         await_drain(child);
 }
 
-/* SIGABRT for a core; a stopped process takes it only when it goes on. */
+/* SIGABRT for a stack and a core; a stopped process takes it only when it goes on. */
+static void send_abort(struct child *child)
+{
+        send_signal(child, SIGABRT);
+        send_signal(child, SIGCONT);
+        arm(child, &child->silence, ABORT_GRACE_USEC, on_silence);
+}
+
 static void abort_it(struct child *child)
 {
         char title[TITLE_MAX];
@@ -118,9 +125,7 @@ static void abort_it(struct child *child)
                child->ready_usec > 0 ? "hangs" : "was not ready in time",
                child->said[0] ? ": " : "", child->said);
         child->hung = true;
-        send_signal(child, SIGABRT);
-        send_signal(child, SIGCONT);
-        arm(child, &child->silence, ABORT_GRACE_USEC, on_silence);
+        send_abort(child);
         board_slot_clear(board_slot(child->board, child->slot));
         /* One that never served counts as a failed start when it is dead. */
         if (child->ready_usec > 0)
@@ -135,13 +140,9 @@ static void kill_it(struct child *child)
 
 static void cut(struct child *child)
 {
-        char title[TITLE_MAX];
-
-        report(child->host->log, EVENT_DRAIN_TIMEOUT, &child->subject,
-               "%s (pid %d) did not end within graceful_timeout, it is killed",
-               subject_title(title, &child->subject), child->subject.worker_pid);
+        report_cut(child->host->log, &child->subject, child->stored.box);
         child->cut = true;
-        kill_it(child);
+        send_abort(child);
 }
 
 void child_forget(struct child *child)
@@ -346,7 +347,7 @@ static int prepare(struct child *child, int prints[static 2])
 
         child->leaving = child->retired = child->discarded = child->cut = false;
         child->killed = child->hung = false;
-        child->ready_usec = child->worn_usec = 0;
+        child->ready_usec = child->worn_usec = child->looked_usec = 0;
         child->worn = WEAR_NONE;
         child->said[0] = '\0';
         child->spawned_usec = now_usec();

@@ -85,6 +85,8 @@ struct child {
         uint64_t spawned_usec;
         uint64_t ready_usec;          /* when it became so; 0: never */
         struct status_sample sampled; /* by who writes the state to the journal */
+        uint64_t rested_usec;         /* of its loop, when it was looked at for the load, at: */
+        uint64_t looked_usec;         /* 0: it was not yet */
         siginfo_t end;                /* how it ended */
         sd_event_source *process;     /* its pidfd */
         sd_event_source *silence;     /* fires when it should have said or done something */

@@ -46,21 +46,6 @@ static void add_sample(struct status_sample *sum, const struct status_sample *on
 
 /* -- one worker -- */
 
-static void read_requests(struct in_flight *in_flight, const struct box *box)
-{
-        unsigned used = box_flights_used(box);
-        struct flight flight;
-
-        in_flight->n = 0;
-        in_flight->lines[0] = '\0';
-        for (unsigned i = 0; i < used; i++) {
-                if (!flight_read(&box->flights[i], &flight))
-                        continue;
-                if (in_flight->n++ < OBITUARY_REQUESTS_MAX)
-                        obituary_add_line(in_flight->lines, sizeof(in_flight->lines), &flight);
-        }
-}
-
 static void add_responses(struct record *record, const struct board_slot *slot)
 {
         static const char *const names[] = {"RESPONSES_OTHER", "RESPONSES_1XX", "RESPONSES_2XX",
@@ -192,7 +177,7 @@ static int on_second(sd_event_source *source, uint64_t usec, void *data)
                         sample = sample_of(child);
                         if (child->state == WORKER_READY)
                                 add_sample(&now, &sample);
-                        read_requests(&own, child->stored.box);
+                        own.n = obituary_requests(own.lines, sizeof(own.lines), child->stored.box);
                         in_flight += own.n;
                         tell_worker(dump->log, child, &sample, &own);
                 }

@@ -44,6 +44,18 @@ static const char *cause_of(const struct death *death, int signal)
         return death->known && death->how.si_code == CLD_EXITED ? "exit-code" : "signal";
 }
 
+static void add_core(struct record *record, struct obituary *texts, const struct death *death)
+{
+        size_t used = strlen(texts->cause);
+        bool named = death->core[0] != '\0';
+
+        if (!death->known || death->how.si_code != CLD_DUMPED)
+                return;
+        record_string(record, "COREDUMP", named ? death->core : NULL);
+        (void)snprintf(texts->cause + used, sizeof(texts->cause) - used, ", core dumped%s%s%s",
+                       named ? " (" : "", death->core, named ? ")" : "");
+}
+
 /* What hit the process first; what ended it may have been the end of somebody's patience. */
 static void add_cause(struct record *record, struct obituary *texts, const struct death *death,
                       const struct box *box)
@@ -58,10 +70,9 @@ static void add_cause(struct record *record, struct obituary *texts, const struc
                                death->how.si_status);
         } else if (number > 0) {
                 record_string(record, "SIGNAL", signal_name(number));
-                (void)snprintf(texts->cause, sizeof(texts->cause), "%ssignal %s%s",
-                               death->oom ? "out of memory, " : "", signal_name(number),
-                               death->known && death->how.si_code == CLD_DUMPED ? ", core dumped"
-                                                                                : "");
+                (void)snprintf(texts->cause, sizeof(texts->cause), "%ssignal %s",
+                               death->oom ? "out of memory, " : "", signal_name(number));
+                add_core(record, texts, death);
         } else {
                 (void)snprintf(texts->cause, sizeof(texts->cause), "killed with the service");
         }
@@ -96,7 +107,7 @@ static void write_request(char *text, size_t size, const struct flight *flight)
                                *at || flight->target_size >= sizeof(flight->target) ? "..." : "");
 }
 
-void obituary_add_line(char *lines, size_t size, const struct flight *flight)
+static void add_line(char *lines, size_t size, const struct flight *flight)
 {
         size_t used = strlen(lines);
         char request[400];
@@ -109,11 +120,26 @@ void obituary_add_line(char *lines, size_t size, const struct flight *flight)
                        age_of(flight) / USEC_PER_MSEC);
 }
 
+unsigned obituary_requests(char *lines, size_t size, const struct box *box)
+{
+        unsigned used = box_flights_used(box), n = 0;
+        struct flight flight;
+
+        lines[0] = '\0';
+        for (unsigned i = 0; i < used; i++) {
+                if (!flight_read(&box->flights[i], &flight))
+                        continue;
+                if (n++ < OBITUARY_REQUESTS_MAX)
+                        add_line(lines, size, &flight);
+        }
+        return n;
+}
+
 static void add_request(struct record *record, struct obituary *texts, const struct flight *flight)
 {
         char *id = texts->ids[texts->in_flight];
 
-        obituary_add_line(texts->requests, sizeof(texts->requests), flight);
+        add_line(texts->requests, sizeof(texts->requests), flight);
         memcpy(id, flight->id, sizeof(flight->id));
         record_string(record, "REQUEST_ID", id);
 }

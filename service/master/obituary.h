@@ -14,7 +14,7 @@
 
 /* Texts that the record refers to. */
 struct obituary {
-        char cause[64];
+        char cause[64 + CORE_NAME_MAX];
         char requests[8192];
         char ids[OBITUARY_REQUESTS_MAX][FLIGHT_ID_MAX];
         char stack[BOX_STACK_SIZE];
@@ -40,6 +40,6 @@ void obituary_record(struct record *record, struct obituary *texts, const struct
 void obituary_access(struct record *record, struct request *request, const struct flight *flight,
                      const struct death *death, struct arena *arena);
 
-/** obituary_add_line() - one more line: id, request, client, state and age of @flight, a copy by
- * flight_read(). @lines: of @size, so far; what does not fit is cut. */
-void obituary_add_line(char *lines, size_t size, const struct flight *flight);
+/** obituary_requests() - the requests that @box has in flight, one line each, as far as they are
+ * listed by name. @lines: of @size. Return: how many there are. */
+unsigned obituary_requests(char *lines, size_t size, const struct box *box);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -123,8 +122,6 @@ int preload_new(struct preload **ret, const struct preload_owner *owner,
 {
         struct preload *preload;
 
-        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-                return -errno;
         preload = calloc(1, sizeof(*preload));
         if (!preload)
                 return -ENOMEM;

@@ -32,7 +32,7 @@ struct preload {
  * @ret:      freed with preload_free(); untouched on failure
  * @template: what its child is made from: host, config, board and so on
  *
- * The master takes in orphans from then on, see orphans_reap(). Return: 0, or a negative errno.
+ * Expects orphans_take_in(). Return: 0, or -ENOMEM.
  */
 int preload_new(struct preload **ret, const struct preload_owner *owner,
                 const struct child *template);

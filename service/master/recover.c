@@ -278,6 +278,9 @@ void recover(struct recoveries *recoveries, struct stored_box *stored, const int
         if (r == 0) {
                 recovery->stored = *stored;
                 recovery->death = *death;
+                if (death->known && death->how.si_code == CLD_DUMPED)
+                        core_find(recovery->death.core, death->subject.worker_pid,
+                                  death->how.si_status);
                 r = open_log(recoveries, recovery);
         }
         if (r < 0) {

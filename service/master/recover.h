@@ -16,6 +16,7 @@
 #include <systemd/sd-event.h>
 
 #include "log/log.h"
+#include "master/core.h"
 #include "master/store.h"
 
 /* How a process ended. */
@@ -29,6 +30,7 @@ struct death {
         bool oom;       /* it was killed by the kernel, for want of memory */
         bool hung;      /* it was killed because it was silent for too long */
         uint64_t age_usec;
+        char core[CORE_NAME_MAX]; /* where its core lies, found by recover(); "": nobody knows */
 };
 
 /** death_of() - whose it was: a master's, a template's (which has a generation), or a worker's. */

@@ -10,8 +10,10 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "master/obituary.h"
 
-#define MESSAGE_MAX 1024
+#define MESSAGE_MAX  1024
+#define REQUESTS_MAX ((size_t)8192)
 
 static const struct record_subject nobody = {0};
 
@@ -84,6 +86,22 @@ void report_scaled(struct log *log, int by, unsigned wanted, const char *why)
                       : by > 0 ? "Up to"
                                : "Down to",
                       wanted, wanted == 1 ? "" : "s", why);
+        (void)log_commit(log, &record);
+}
+
+void report_cut(struct log *log, const struct record_subject *subject, const struct box *box)
+{
+        char requests[REQUESTS_MAX], title[TITLE_MAX];
+        unsigned n = obituary_requests(requests, sizeof(requests), box);
+        struct record record;
+
+        record_event(&record, EVENT_DRAIN_TIMEOUT, subject);
+        record_number(&record, "IN_FLIGHT", n);
+        record_string(&record, "REQUESTS", n > 0 ? requests : NULL);
+        record_format(&record, "MESSAGE",
+                      "%s (pid %d) did not end within graceful_timeout, it is aborted; %u "
+                      "request%s in flight",
+                      subject_title(title, subject), subject->worker_pid, n, n == 1 ? "" : "s");
         (void)log_commit(log, &record);
 }
 

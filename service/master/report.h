@@ -3,6 +3,7 @@
  * in one place. */
 #pragma once
 
+#include "board/box.h"
 #include "config/problems.h"
 #include "log/events.h"
 #include "log/log.h"
@@ -22,6 +23,10 @@ void report_problems(struct log *log, const struct problems *problems);
 /** report_scaled() - the number of workers has changed by @by and is now @wanted; 0: it stays
  * though somebody asked for another one. */
 void report_scaled(struct log *log, int by, unsigned wanted, const char *why);
+
+/** report_cut() - drain-timeout: this worker is aborted, with the requests that @box has in flight.
+ */
+void report_cut(struct log *log, const struct record_subject *subject, const struct box *box);
 
 /** report_listening() - one address. */
 void report_listening(struct log *log, const char *address);

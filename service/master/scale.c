@@ -13,7 +13,10 @@
 /* Threads are missing for so much of the time: one more. From nothing this takes four seconds. */
 #define PRESSURE_TO_GROW 0.75
 
-/* At most so much of their threads would the others use. */
+/* A loop that waits less than the rest of its time is busy whenever it is looked at. */
+#define SHARE_OF_BUSY_LOOPS 0.9
+
+/* At most so much of their threads, and of their loops' time, would the others use. */
 #define SHARE_TO_SHRINK 0.5
 #define NOTHING         0.05
 
@@ -49,6 +52,7 @@ struct scale_bounds scale_bounds(uint32_t workers, uint64_t shrink_after, unsign
                 return (struct scale_bounds){.first = first,
                                              .min = first,
                                              .max = most,
+                                             .processors = cpus,
                                              .follows_load = true,
                                              .calm_usec = shrink_after};
         if (first == 0)
@@ -104,6 +108,17 @@ static double idle_threads(const struct scale *scale, const struct scale_observa
         return scale->capacity * (seen->serving - seen->full) - (seen->busy - seen->full_busy);
 }
 
+bool scale_has_no_pause(const struct scale_observation *seen)
+{
+        return seen->serving > 0 && seen->loops >= SHARE_OF_BUSY_LOOPS * seen->serving;
+}
+
+static bool is_short_of(const struct scale *scale, const struct scale_observation *seen)
+{
+        return seen->queued > idle_threads(scale, seen) ||
+               (scale_has_no_pause(seen) && scale->wanted < scale->bounds.processors);
+}
+
 static void take_in(struct scale *scale, const struct scale_observation *seen)
 {
         uint64_t since = scale->seen_usec ? seen->now_usec - scale->seen_usec : SCALE_LOOK_USEC;
@@ -118,17 +133,19 @@ static void take_in(struct scale *scale, const struct scale_observation *seen)
                 scale->capacity = seen->threads;
         if (seen->full > 0)
                 smooth(&scale->capacity, (double)seen->full_busy / seen->full, CAPACITY_WEIGHT);
-        smooth(&scale->pressure, seen->queued > idle_threads(scale, seen), weight);
+        smooth(&scale->pressure, is_short_of(scale, seen), weight);
         smooth(&scale->busy, seen->busy, weight);
         smooth(&scale->queued, seen->queued, weight);
+        smooth(&scale->loops, seen->loops, weight);
         scale->seen_usec = seen->now_usec;
 }
 
 static bool is_calm(const struct scale *scale)
 {
-        double others = scale->capacity * (scale->wanted - 1);
+        double others = scale->wanted - 1, threads = scale->capacity * others;
 
-        return scale->busy + scale->queued <= SHARE_TO_SHRINK * others + NOTHING;
+        return scale->busy + scale->queued <= SHARE_TO_SHRINK * threads + NOTHING &&
+               scale->loops <= SHARE_TO_SHRINK * others + NOTHING;
 }
 
 /* The first step up after steps down says whether those were worth it. */

@@ -4,9 +4,11 @@
  * asked for.
  *
  * No system call, no clock: time comes in with each observation. It grows while nearly all threads
- * are busy and requests wait, it shrinks after a time in which the others would not have been half
- * busy; between these two lies all that must not move it. A number that was given up too soon makes
- * it wait longer the next time, so a load that comes and goes is followed only where it is slow.
+ * are busy and requests wait, or while no worker's loop has a pause and there are processors for
+ * more (what is short runs there and queues nowhere that could be seen); it shrinks after a time in
+ * which the others would not have been half busy; between these two lies all that must not move it.
+ * A number that was given up too soon makes it wait longer the next time, so a load that comes and
+ * goes is followed only where it is slow.
  */
 #pragma once
 
@@ -20,8 +22,9 @@ struct scale_bounds {
         unsigned first; /* how many there are at first */
         unsigned min;
         unsigned max;
-        bool follows_load;  /* else only signals change the number */
-        uint64_t calm_usec; /* so long without need for a worker, and there is one fewer */
+        unsigned processors; /* more busy loops than that are in each other's way */
+        bool follows_load;   /* else only signals change the number */
+        uint64_t calm_usec;  /* so long without need for a worker, and there is one fewer */
 };
 
 /** scale_bounds() - what `workers` and `shrink_after` mean on so many processors. A fixed number
@@ -34,6 +37,7 @@ struct scale {
         uint64_t seen_usec;  /* 0: nothing yet */
         double pressure;     /* of late: share of the time in which threads were missing */
         double busy, queued; /* of late */
+        double loops;        /* of late: so many would be enough if they had no pause */
         double capacity;     /* threads that are busy in a worker where requests wait; 0: unknown */
         uint64_t calm_since; /* 0: it is not calm */
         uint64_t calm_usec;  /* how long it must be */
@@ -51,7 +55,11 @@ struct scale_observation {
         unsigned queued;    /* requests that wait for a thread */
         unsigned full;      /* workers where such ones are */
         unsigned full_busy; /* threads that are busy there */
+        double loops;       /* the sum of the shares of their time in which loops did not wait */
 };
+
+/** scale_has_no_pause() - whether the loops of all workers had hardly any. */
+bool scale_has_no_pause(const struct scale_observation *seen);
 
 /** scale_init() - @wanted: taken as near as the bounds allow. */
 void scale_init(struct scale *scale, const struct scale_bounds *bounds, unsigned wanted);

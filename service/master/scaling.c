@@ -22,6 +22,20 @@ static struct generation *serving_of(const struct scaling *scaling)
 
 /* -- by load -- */
 
+/* The share of the time since the last look in which its loop did not wait. */
+static double loop_share(struct child *child, const struct board_slot *slot, uint64_t now)
+{
+        uint64_t rested = board_rested_usec(slot, now), before = child->rested_usec;
+        uint64_t since =
+                child->looked_usec > 0 && now > child->looked_usec ? now - child->looked_usec : 0;
+
+        child->rested_usec = rested;
+        child->looked_usec = now;
+        if (since == 0 || rested < before)
+                return 0;
+        return rested - before < since ? (double)(since - (rested - before)) / (double)since : 0;
+}
+
 static void add_worker(struct scale_observation *seen, const struct board_slot *slot)
 {
         unsigned busy = atomic_load_explicit(&slot->busy, memory_order_relaxed);
@@ -41,7 +55,7 @@ static unsigned expected_processes(const struct generation *generation)
                generation_living(generation);
 }
 
-static struct scale_observation observe(const struct generation *generation)
+static struct scale_observation observe(struct generation *generation)
 {
         struct scale_observation seen = {
                 .now_usec = now_usec(),
@@ -49,9 +63,14 @@ static struct scale_observation observe(const struct generation *generation)
                 .threads = generation->setup.config->server_threads,
         };
 
-        for (size_t i = 0; i < generation->n_children; i++)
-                if (generation->children[i].state == WORKER_READY)
-                        add_worker(&seen, board_slot(generation->board, (unsigned)i));
+        for (size_t i = 0; i < generation->n_children; i++) {
+                const struct board_slot *slot = board_slot(generation->board, (unsigned)i);
+
+                if (generation->children[i].state != WORKER_READY)
+                        continue;
+                add_worker(&seen, slot);
+                seen.loops += loop_share(&generation->children[i], slot, seen.now_usec);
+        }
         return seen;
 }
 
@@ -64,8 +83,9 @@ static void follow_load(const struct scaling *scaling, struct generation *genera
         if (by == 0)
                 return;
         if (by > 0)
-                (void)snprintf(why, sizeof(why), "%u threads are busy and %u requests wait",
-                               seen.busy, seen.queued);
+                (void)snprintf(why, sizeof(why), "%u threads are busy and %u requests wait%s",
+                               seen.busy, seen.queued,
+                               scale_has_no_pause(&seen) ? ", the workers have no pause" : "");
         else
                 (void)snprintf(why, sizeof(why), "the others are enough, %u threads are busy",
                                seen.busy);

@@ -63,7 +63,8 @@ static const struct worker_step table[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
                                 [WORKER_TOLD_BEAT] = {WORKER_ABORTED, ACT_NOTHING},
                                 [WORKER_TOLD_STOPPING] = {WORKER_ABORTED, ACT_NOTHING},
                                 [WORKER_SILENT] = {WORKER_ABORTED, ACT_KILL},
-                                [WORKER_OVERDUE] = {WORKER_ABORTED, ACT_KILL},
+                                /* Its time for dying has begun. */
+                                [WORKER_OVERDUE] = {WORKER_ABORTED, ACT_NOTHING},
                                 [WORKER_STOP] = {WORKER_ABORTED, ACT_NOTHING},
                                 [WORKER_QUIT] = {WORKER_ABORTED, ACT_KILL},
                                 [WORKER_EXITED] = {WORKER_EMPTY, ACT_BURY},

@@ -43,7 +43,7 @@ enum worker_action {
         ACT_AWAIT_DRAIN, /* it drains already; the time for it begins */
         ACT_ABORT,       /* SIGABRT; the time for dying begins */
         ACT_KILL,        /* SIGKILL */
-        ACT_CUT,         /* SIGKILL, and tell of the requests that are cut */
+        ACT_CUT,         /* tell of the requests that are cut, and as ACT_ABORT */
         ACT_BURY,        /* tell of the death */
         ACT_BUG,         /* cannot happen */
 };

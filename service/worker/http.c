@@ -143,6 +143,7 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
                 describe_encryption(http->tls, &transaction->request, http_session_of(mhd),
                                     &transaction->arena);
         connection->transaction = transaction;
+        presence_begin(&transaction->client, connection->fd);
         if (connection->stage == CONNECTION_IDLE)
                 connection_enter(connection, CONNECTION_HEAD);
         return transaction;

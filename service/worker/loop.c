@@ -15,6 +15,7 @@
 
 int loop_init(struct loop *loop)
 {
+        loop->slot = NULL;
         loop->epoll = epoll_create1(EPOLL_CLOEXEC);
         return loop->epoll < 0 ? -errno : 0;
 }
@@ -57,12 +58,26 @@ static int milliseconds(uint64_t usec)
         return msec > INT_MAX ? INT_MAX : (int)msec;
 }
 
+/* Who does not wait at all has not rested: that is what busy means. */
+static int await(const struct loop *loop, struct epoll_event *events, uint64_t timeout_usec)
+{
+        bool rests = loop->slot && timeout_usec > 0;
+        int n;
+
+        if (rests)
+                board_rest(loop->slot, now_usec());
+        n = epoll_wait(loop->epoll, events, EVENTS_PER_TURN, milliseconds(timeout_usec));
+        if (rests)
+                board_work(loop->slot, now_usec());
+        return n;
+}
+
 int loop_turn(struct loop *loop, uint64_t timeout_usec)
 {
         struct epoll_event events[EVENTS_PER_TURN];
         int n;
 
-        n = epoll_wait(loop->epoll, events, EVENTS_PER_TURN, milliseconds(timeout_usec));
+        n = await(loop, events, timeout_usec);
         if (n < 0)
                 return errno == EINTR ? 0 : -errno;
 

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "board/board.h"
+
 /* Somebody's interest in a descriptor. Owned by that somebody; must stay in place while it is
  * watched. */
 struct watch {
@@ -22,6 +24,7 @@ struct watch {
 
 struct loop {
         int epoll;
+        struct board_slot *slot; /* where its waits are counted; NULL: nowhere */
 };
 
 /** loop_init() - Return: 0, or a negative errno. */

@@ -24,6 +24,7 @@
 #include "base/wake.h"
 #include "worker/baton.h"
 #include "worker/crash.h"
+#include "worker/seats.h"
 
 /* How long the loop stands still before another thread takes it over, as soon as that one looks. */
 #define PATIENCE_USEC 500
@@ -36,11 +37,6 @@
 
 /* So many looks in a row without a job, and who stands by sleeps until there is one. */
 #define LOOKS_MAX 4
-
-struct job_list {
-        struct job *first;
-        struct job **end; /* where the next one is linked in */
-};
 
 struct pool {
         pthread_mutex_t mutex;
@@ -64,34 +60,10 @@ struct pool {
         bool has_finished;  /* jobs that the leader has run; his */
         uint64_t look_at;   /* when jobs that are held may start; his */
         struct board_slot *slot;
-        unsigned n_jobs_max;
+        struct seats seats;
         unsigned n_threads;
         pthread_t threads[];
 };
-
-static void list_init(struct job_list *list)
-{
-        list->first = NULL;
-        list->end = &list->first;
-}
-
-static void list_append(struct job_list *list, struct job *job)
-{
-        job->next = NULL;
-        job->link = list->end;
-        *list->end = job;
-        list->end = &job->next;
-}
-
-static void list_remove(struct job_list *list, struct job *job)
-{
-        *job->link = job->next;
-        if (job->next)
-                job->next->link = job->link;
-        else
-                list->end = job->link;
-        job->link = NULL;
-}
 
 /* Under the mutex there is one writer at a time; others only read. */
 static void count(_Atomic uint32_t *counter, int change)
@@ -101,52 +73,56 @@ static void count(_Atomic uint32_t *counter, int change)
         atomic_store_explicit(counter, now + (uint32_t)change, memory_order_relaxed);
 }
 
-static unsigned n_busy(const struct pool *pool)
-{
-        return atomic_load_explicit(&pool->slot->busy, memory_order_relaxed);
-}
-
 /* From here to the threads: called with the mutex held. */
 
 /* -- jobs -- */
 
-static bool may_start(const struct pool *pool, const struct job *job)
+static bool may_start(const struct job *job, enum seats_room room)
 {
-        return lane_has_room(job->lane) && n_busy(pool) < pool->n_jobs_max;
+        return lane_has_room(job->lane) && (room == SEATS_FOR_ALL || !job_is_long(job));
+}
+
+/* One that takes long is none for the leader, and says nothing about the others of its lane. */
+static enum lane_pace pace_of(const struct job *job, uint64_t now)
+{
+        return job_is_long(job) ? LANE_SLOW : lane_pace(job->lane, now);
 }
 
 /* The oldest job that may start now for which somebody is wanted: @pace tells the leader's from
- * those of the other threads. */
-static struct job *find(const struct pool *pool, enum lane_pace pace)
+ * those of the other threads; NULL: for whoever it is. */
+static struct job *find_for(const struct pool *pool, const enum lane_pace *pace)
 {
         uint64_t now = pool->waiting.first ? now_usec() : 0;
-        struct job *job = pool->waiting.first;
+        enum seats_room room = seats_room(&pool->seats, now);
+        struct job *job = room == SEATS_NONE ? NULL : pool->waiting.first;
 
-        while (job && !(may_start(pool, job) && lane_pace(job->lane, now) == pace))
+        while (job && !(may_start(job, room) && (!pace || pace_of(job, now) == *pace)))
                 job = job->next;
         return job;
 }
 
+static struct job *find(const struct pool *pool, enum lane_pace pace)
+{
+        return find_for(pool, &pace);
+}
+
 static bool leader_runs_jobs(const struct pool *pool)
 {
-        return pool->loop && pool->n_jobs_max > 1;
+        return pool->loop && pool->seats.n_max > 1;
 }
 
 /* One for another thread than the leader. With one thread for jobs all are. */
 static struct job *find_runnable(const struct pool *pool)
 {
-        struct job *job = pool->waiting.first;
-
-        if (leader_runs_jobs(pool) && !pool->passes)
-                return find(pool, LANE_SLOW);
-        while (job && !may_start(pool, job))
-                job = job->next;
-        return job;
+        return leader_runs_jobs(pool) && !pool->passes ? find(pool, LANE_SLOW)
+                                                       : find_for(pool, NULL);
 }
 
 static void stop_waiting(struct pool *pool, struct job *job)
 {
-        list_remove(&pool->waiting, job);
+        job_list_remove(&pool->waiting, job);
+        job->waits = false;
+        seats_forget(&pool->seats, job);
         count(&pool->slot->queued, -1);
 }
 
@@ -154,6 +130,7 @@ static void start(struct pool *pool, struct job *job)
 {
         stop_waiting(pool, job);
         job->lane->running++;
+        seats_enter(&pool->seats, job);
         count(&pool->slot->busy, 1);
 }
 
@@ -166,19 +143,19 @@ static void wake(struct pool *pool)
                 pthread_cond_signal(&pool->stand);
 }
 
-static void end(struct pool *pool, struct job *job)
+static void end(struct pool *pool, struct job *job, uint64_t now, bool excused)
 {
         job->lane->running--;
+        seats_leave(&pool->seats, job, now, excused);
         count(&pool->slot->busy, -1);
-        list_append(&pool->finished, job);
-        job->link = NULL;
+        job_list_append(&pool->finished, job);
 }
 
 /* By another thread than the leader's. A job that waited for room in this lane may start now, so
  * one more thread is woken. */
-static void give_back(struct pool *pool, struct job *job)
+static void give_back(struct pool *pool, struct job *job, uint64_t now, bool excused)
 {
-        end(pool, job);
+        end(pool, job, now, excused);
         if (pool->waiting.first)
                 wake(pool);
         wake_tell(&pool->wake);
@@ -305,14 +282,19 @@ static bool run_here(struct pool *pool, struct job *job, struct stint *stint)
         if (leads) {
                 if (!excused)
                         lane_took(job->lane, stint->now - begun, stint->now);
-                end(pool, job);
+                end(pool, job, stint->now, excused);
                 pool->has_finished = true;
         } else {
                 if (excused)
                         lane_excuse(job->lane);
-                give_back(pool, job);
+                give_back(pool, job, stint->now, excused);
         }
         return leads;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
 }
 
 /* The others get what the leader may not run, and all of it when nobody could take the loop over
@@ -326,6 +308,8 @@ static void share(struct pool *pool)
                 wake(pool);
         held = pool->waiting.first ? find(pool, LANE_HELD) : NULL;
         pool->look_at = held ? held->lane->hold_until : USEC_NEVER;
+        if (pool->waiting.first)
+                pool->look_at = least(pool->look_at, seats_wake_usec(&pool->seats, now_usec()));
 }
 
 /* So many that the loop does not stand still for long, either. Return: whether the calling thread
@@ -387,7 +371,7 @@ static void work(struct pool *pool, struct job *job)
         pthread_mutex_unlock(&pool->mutex);
         job->run(job);
         pthread_mutex_lock(&pool->mutex);
-        give_back(pool, job);
+        give_back(pool, job, now_usec(), false);
 }
 
 static void *thread(void *data)
@@ -447,11 +431,11 @@ int pool_new(struct pool **ret, unsigned threads, struct board_slot *slot)
                 return -ENOMEM;
 
         pool->slot = slot;
-        pool->n_jobs_max = threads;
+        seats_init(&pool->seats, threads);
         pool->look_at = USEC_NEVER;
         init_locks(pool);
-        list_init(&pool->waiting);
-        list_init(&pool->finished);
+        job_list_init(&pool->waiting);
+        job_list_init(&pool->finished);
         r = wake_init(&pool->wake);
         if (r == 0)
                 r = start_threads(pool, n);
@@ -488,11 +472,13 @@ void pool_submit(struct pool *pool, struct job *job)
 {
         job->submitted = now_usec();
         pthread_mutex_lock(&pool->mutex);
-        list_append(&pool->waiting, job);
+        job->waits = true;
+        job_list_append(&pool->waiting, job);
         count(&pool->slot->queued, 1);
+        seats_await(&pool->seats, job);
         /* For short ones the leader needs nobody; when he cannot, he wakes somebody after the turn.
          */
-        if (!leader_runs_jobs(pool) || lane_pace(job->lane, job->submitted) == LANE_SLOW)
+        if (!leader_runs_jobs(pool) || pace_of(job, job->submitted) == LANE_SLOW)
                 wake(pool);
         pthread_mutex_unlock(&pool->mutex);
 }
@@ -502,7 +488,7 @@ bool pool_withdraw(struct pool *pool, struct job *job)
         bool waits;
 
         pthread_mutex_lock(&pool->mutex);
-        waits = job->link;
+        waits = job->waits;
         if (waits)
                 stop_waiting(pool, job);
         pthread_mutex_unlock(&pool->mutex);
@@ -563,7 +549,7 @@ struct job *pool_collect(struct pool *pool, struct job **ret_news)
         pthread_mutex_lock(&pool->mutex);
         pool->has_finished = false;
         first = pool->finished.first;
-        list_init(&pool->finished);
+        job_list_init(&pool->finished);
         *ret_news = pool->with_news;
         pool->with_news = NULL;
         for (struct job *job = *ret_news; job; job = job->next_with_news)

@@ -4,7 +4,8 @@
  * jobs, and give them back to the loop.
  *
  * Jobs start in the order of their submission, except that a lane never has more running than it
- * allows: those behind a full lane that belong to another one overtake.
+ * allows, and that one seat is kept for those that do not take long (see seats.h): those behind
+ * one that has to wait for either overtake it.
  *
  * Waking a thread for a job costs about 10 us. Those of a lane whose jobs are short the leader runs
  * itself, between two turns of the loop, while another thread stands by: when such a job takes
@@ -22,21 +23,10 @@
 #include <stdint.h>
 
 #include "board/board.h"
+#include "worker/job.h"
 #include "worker/lane.h"
 
 struct pool;
-
-/* One piece of work. Owned by whoever submits it; the pool's between pool_submit() and
- * pool_collect(). */
-struct job {
-        struct job *next;
-        struct job **link; /* what points to it while it waits; NULL: it does not */
-        struct job *next_with_news;
-        bool has_news;
-        uint64_t submitted; /* now_usec() then */
-        struct lane *lane;
-        void (*run)(struct job *job); /* may block */
-};
 
 /* What the leader does. */
 struct pool_loop {

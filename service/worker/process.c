@@ -9,13 +9,11 @@
 #include "worker/signals.h"
 #include "worker/stacks.h"
 
-/* A slow reader must not hold all threads; a single one serves him all the same. */
+/* Slow readers must not hold all threads: half of them, so none when there is but one. */
 static struct stream_terms stream_terms(const struct config *config)
 {
-        unsigned half = (unsigned)config->server_threads / 2;
-
         return (struct stream_terms){
-                .waiters_max = half > 0 ? half : 1,
+                .waiters_max = (unsigned)config->server_threads / 2,
                 .spool_max = config->http_response_spool,
                 .patience_usec = config->http_response_patience,
         };

@@ -63,6 +63,13 @@ static int on_extend(void *data, uint64_t usec)
         return transaction_extend(data, usec);
 }
 
+static int on_client(void *data)
+{
+        struct transaction *transaction = data;
+
+        return presence_look(&transaction->client);
+}
+
 static void run_application(struct job *job)
 {
         struct transaction *transaction = (struct transaction *)job;
@@ -82,6 +89,7 @@ struct transaction *transaction_new(struct service *service, const char *target,
         if (!transaction)
                 return NULL;
 
+        presence_init(&transaction->client);
         transaction->job.run = run_application;
         transaction->service = service;
         transaction->app = -1;
@@ -190,11 +198,14 @@ void transaction_run(struct transaction *transaction, struct request *request,
                 .news_data = transaction,
                 .time_left = on_time_left,
                 .extend = on_extend,
+                .client = on_client,
         };
         transaction_limit(transaction);
         transaction->running = true;
         flight_set_state(transaction->flight, FLIGHT_WAITING);
         transaction->job.lane = &service->lanes[transaction->app];
+        transaction->job.habit =
+                habit_find(&service->habits, service->id_prefix, request->path, request->path_size);
         pool_submit(service->pool, &transaction->job);
 }
 
@@ -526,6 +537,7 @@ bool transaction_end(struct transaction *transaction, enum outcome outcome)
         if (!transaction)
                 return true;
         transaction->over = true;
+        presence_end(&transaction->client);
         transaction->outcome = outcome;
         if (transaction->running && !pool_withdraw(transaction->service->pool, &transaction->job)) {
                 if (transaction->begun)

@@ -22,8 +22,10 @@
 #include "request/response.h"
 #include "request/validate.h"
 #include "worker/body.h"
+#include "worker/habit.h"
 #include "worker/overdue.h"
 #include "worker/pool.h"
+#include "worker/presence.h"
 
 /* What all transactions of a worker share. */
 struct service {
@@ -35,6 +37,7 @@ struct service {
         struct board_slot *slot; /* its own there */
         struct flights flights;
         struct pool *pool;
+        struct habits habits; /* the pool's: of paths */
         struct record_subject subject;
         struct head_limits limits;
         uint64_t id_prefix; /* random, so that REQUEST_IDs of two workers never meet */
@@ -60,6 +63,7 @@ struct transaction {
         void *connection;         /* http.c's */
         const struct address_set *trusted; /* the peer is one of them: he is believed what he says
                                               of his client; else NULL */
+        struct presence client;            /* whether he is still there */
         bool suspended;                    /* libmicrohttpd lets the connection rest */
         bool running;                      /* with an application thread, or waiting for one */
         bool over;                         /* on the wire: @outcome says how */

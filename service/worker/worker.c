@@ -255,6 +255,7 @@ static int start_accepting(struct worker *worker)
                 .data = worker,
         };
 
+        worker->loop.slot = worker->service.slot;
         atomic_store_explicit(&worker->service.slot->accepting, 1, memory_order_relaxed);
         return acceptor_new(&worker->acceptor, &options);
 }

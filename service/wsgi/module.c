@@ -84,6 +84,16 @@ static PyObject *extend(PyObject *module, PyObject *seconds)
         Py_RETURN_NONE;
 }
 
+/* 0 without a request: work that is for nobody in particular is not in vain. */
+static PyObject *client(PyObject *module, PyObject *nothing)
+{
+        struct current here = current_here();
+
+        (void)module;
+        (void)nothing;
+        return PyLong_FromLong(here.req ? appsrv_client(here.req) : APPSRV_CLIENT_THERE);
+}
+
 static PyMethodDef methods[] = {
         {"commit", (PyCFunction)(void (*)(void))journal_commit, METH_FASTCALL,
          "commit(record, text): one logging.LogRecord as one record of the journal."},
@@ -94,6 +104,7 @@ static PyMethodDef methods[] = {
         {"stack", stack, METH_NOARGS, "stack(): the descriptor for stacks of threads."},
         {"time_left", time_left, METH_NOARGS, "time_left(): seconds, or None."},
         {"extend", extend, METH_O, "extend(seconds): so much from now on."},
+        {"client", client, METH_NOARGS, "client(): 0: there, 1: has closed his side, 2: gone."},
         {"forked", forked, METH_NOARGS, "For os.register_at_fork(after_in_child=...)."},
         {0},
 };

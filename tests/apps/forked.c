@@ -44,6 +44,8 @@ static int handle(appsrv_req *req, void *self)
         int size;
 
         (void)self;
+        printf("a line of its own\n");
+        (void)fflush(stdout);
         size = snprintf(text, sizeof(text), "%d %d %d %d %d %d\n", seen.started, getpid(),
                         seen.forks[APPSRV_FORK_PREPARE], seen.forks[APPSRV_FORK_PARENT],
                         seen.forks[APPSRV_FORK_CHILD], seen.worker_id);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define MSEC_PER_SEC  1000
+#define NSEC_PER_USEC 1000
 #define NSEC_PER_MSEC 1000000
 #define NSEC_PER_SEC  INT64_C(1000000000)
 
@@ -198,7 +199,8 @@ static int sleeper(appsrv_req *req, struct probe *probe)
 
 static int spin(appsrv_req *req, struct probe *probe)
 {
-        int64_t end = now_ns() + (int64_t)argument(req, "ms") * NSEC_PER_MSEC;
+        int64_t end = now_ns() + (int64_t)argument(req, "ms") * NSEC_PER_MSEC +
+                      (int64_t)argument(req, "us") * NSEC_PER_USEC;
 
         (void)probe;
         while (now_ns() < end)
@@ -411,6 +413,25 @@ static int extended(appsrv_req *req, struct probe *probe)
         return send_text(req, 200, text);
 }
 
+/* Works until its client is in a state beyond ?patience=, for ?ms= at most, and tells which it is.
+ */
+static int outlast(appsrv_req *req, struct probe *probe)
+{
+        unsigned long left = argument(req, "ms");
+        char text[16];
+
+        (void)probe;
+        APPSRV_LOG(req, APPSRV_INFO, "outlast begins");
+        while (left > 0 && appsrv_client(req) <= (int)argument(req, "patience")) {
+                sleep_ms(10);
+                left -= left < 10 ? left : 10;
+        }
+        APPSRV_LOG(req, APPSRV_INFO, "client %d, %s ms left", appsrv_client(req),
+                   left > 0 ? "some" : "no");
+        (void)snprintf(text, sizeof(text), "%d\n", appsrv_client(req));
+        return send_text(req, 200, text);
+}
+
 static const struct route routes[] = {
         {"/", root},           {"/echo", echo},
         {"/log", log_body},    {"/fields", log_fields},
@@ -424,7 +445,7 @@ static const struct route routes[] = {
         {"/stream", stream},   {"/read", reader},
         {"/file", file},       {"/orphan", log_orphan},
         {"/numbers", numbers}, {"/keep", keep},
-        {"/extend", extended},
+        {"/extend", extended}, {"/outlast", outlast},
 };
 
 static int handle(appsrv_req *req, void *self)

@@ -2,12 +2,15 @@
 """The master at the edges of its life: starts that fail, signals at the wrong time, watchdogs, sockets and what workers inherit."""
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from lib import builds
 from lib.client import Load
@@ -17,6 +20,8 @@ from lib.wait import wait_until
 
 ACTIVATE = Path(builds.__file__).with_name("activate.py")
 WORKERS = "[server]\nworkers = 2\nthreads = 2\nwatchdog = 1s\ngraceful_timeout = 3s\n"
+# what takes too long is not taken for what hangs
+PATIENT = WORKERS.replace("watchdog = 1s", "watchdog = 30s").replace("3s", "0")
 
 
 def application(build, *keys):
@@ -308,9 +313,45 @@ def test_application_that_is_slow_to_stop_is_no_hung_worker(start, build):
 
 
 def test_application_that_never_stops_is_cut(start, build):
-    with start(WORKERS.replace("3s", "500ms") + unruly(build, "stop_delay_ms = 60000")) as server:
+    with start(PATIENT + unruly(build, "stop_delay_ms = 60000")) as server:
         assert server.stop() == 0
-        assert len(server.lines("worker-died")) == 2
+        died = server.lines("worker-died")
+        assert len(died) == 2 and len(server.lines("drain-timeout", "IN_FLIGHT=0")) == 2
+        assert all("CAUSE=graceful-timeout" in line and "SIGNAL=ABRT" in line for line in died)
+        # a sanitizer keeps fatal signals for itself
+        assert build.is_sanitized or all("unruly.so" in line.split(" STACK=")[1] for line in died)
+
+
+def test_worker_that_is_cut_has_its_requests_named_and_its_stack_told(start, build):
+    with start(PATIENT.replace("workers = 2", "workers = 1")) as server:
+        [victim] = server.workers()
+        with server.connect() as connection:
+            connection.send(b"GET /sleep?ms=30000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: any("(1 busy)" in state for state in server.states()), 10, "busy")
+            os.kill(victim, signal.SIGSTOP)  # it cannot end by itself
+            assert server.stop() == 0
+        cut = server.wait_for_line("EVENT=drain-timeout", f"WORKER_PID={victim}", "IN_FLIGHT=1")
+        died = server.wait_for_line("EVENT=worker-died", f"WORKER_PID={victim}", "CAUSE=graceful-timeout", "SIGNAL=ABRT")
+        assert "GET /sleep?ms=30000 from 127.0.0.1, running" in cut and "GET /sleep?ms=30000" in died
+        assert build.is_sanitized or "STACK=" in died
+        server.wait_for_line("GET /sleep?ms=30000 HTTP/1.1", "OUTCOME=shutdown")
+
+
+def test_core_of_a_worker_is_named(start, build, tmp_path):
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text(encoding="ascii").strip()
+    if build.is_sanitized or (pattern[:1] in "|@/" and "systemd-coredump" not in pattern):
+        pytest.skip(f"no core lies where a test may look for it: {pattern}")
+    with start(WORKERS, wrapper=("prlimit", "--core=unlimited:unlimited")) as server:
+        server.exchange(b"GET /crash HTTP/1.1\r\nHost: a\r\n\r\n")
+        died = server.wait_for_line("EVENT=worker-died")
+        pid = re.search(r"WORKER_PID=(\d+)", died)[1]
+        if pattern[:1] == "|":
+            assert f"core dumped (coredumpctl info {pid})" in died
+            return
+        core = Path(re.search(r"COREDUMP=(\S+)", died)[1])
+        assert f"signal SEGV, core dumped ({core}), " in died
+        assert core.parent == tmp_path and core.stat().st_size > 0
+        core.unlink()
 
 
 def test_environment_of_a_worker_is_its_masters_word(start, build, tmp_path):

@@ -125,7 +125,9 @@ def test_native_application_is_told_of_each_fork(start, build):
         for line in told:
             started, pid, prepared, parent, child, number = map(int, line.split())
             assert started == made and pid in workers(server) and number in (1, 2)
+            server.wait_for_line("a line of its own", f"WORKER_PID={pid}")
             assert (prepared, parent, child) == (number, number - 1, 1), "both parents forked twice, the second knows of the first"
+    assert len(server.lines("half a line at the start")) == 1 and not server.lines("half a line", "a line of its own")
     assert len(server.lines("stopped in")) == 2 and not server.lines(f"stopped in {made}")
 
 

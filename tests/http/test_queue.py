@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Requests that wait for an application thread: not for longer than queue_timeout, and nobody else's."""
+import contextlib
+import json
+import select
+import subprocess
 import time
 
+from lib import builds
 from lib.wait import wait_until
 
 LIMIT = 0.5
@@ -67,3 +72,35 @@ def test_body_that_nobody_reads_in_time(start):
         assert REASON in server.wait_for_line("POST /?body", "OUTCOME=rejected")
         assert busy.receive().status == 200
         assert not server.lines("first bytes")
+
+
+def test_what_takes_a_moment_does_not_wait_behind_a_crowd_that_takes_long(start):
+    """Once it is known what takes long: 12 for 4 threads, and each three of them have been answered before the rest begins."""
+    with start("[server]\nworkers = 1\nthreads = 4\n") as server, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            assert server.ask("/sleep?ms=10").status == 200
+        crowd = [stack.enter_context(server.connect()) for _ in range(12)]
+        for connection in crowd:
+            connection.send(b"GET /sleep?ms=500 HTTP/1.1\r\nHost: a\r\n\r\n")
+        for _ in range(10):
+            assert server.ask("/echo").status == 200
+        answered = select.select([connection.socket for connection in crowd], [], [], 0)[0]
+        assert len(answered) < 6
+        assert {connection.receive().status for connection in crowd} == {200}
+
+
+def busy_threads(server):
+    shown = subprocess.run([server.build.program, "status", "--json", "--socket", str(server.folder / "runtime" / "status")],
+                           capture_output=True, check=True, timeout=30, env=builds.environment()).stdout
+    return json.loads(shown)["workers"][0]["busy_threads"]
+
+
+def test_crowd_that_takes_long_has_all_threads_when_it_is_alone(start):
+    with start("[server]\nworkers = 1\nthreads = 4\n") as server, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            assert server.ask("/sleep?ms=10").status == 200
+        crowd = [stack.enter_context(server.connect()) for _ in range(4)]
+        for connection in crowd:
+            connection.send(b"GET /sleep?ms=3000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: busy_threads(server) == 4, 2.5, "all four are busy")
+        assert {connection.receive().status for connection in crowd} == {200}

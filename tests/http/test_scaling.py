@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The number of workers: by load, by signals, and that no request notices."""
 import collections
+import contextlib
 import json
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
+
+import pytest
 
 from lib import builds
 from lib.client import Load
@@ -82,6 +86,56 @@ def test_load_makes_it_grow_a_reload_keeps_that_and_idling_makes_it_shrink(start
         [pid] = [word for word in retired.split() if word.startswith("WORKER_PID=")]
         server.wait_for_line("EVENT=worker-exited", pid)
         assert not server.lines("EVENT=worker-died")
+
+
+class Flood:
+    """A client with so many requests on their way, on one connection, that the server never waits for him."""
+
+    BATCH = 400
+
+    def __init__(self, server, target):
+        self.server = server
+        self.batch = f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * self.BATCH
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join(30)
+
+    def run(self):
+        while not self.over.is_set():
+            # one that is moved to another worker ends in the middle
+            with contextlib.suppress(OSError), self.server.connect() as connection:
+                self.ask(connection.socket)
+
+    def ask(self, client):
+        underway, tail = 0, b""
+        while not self.over.is_set():
+            if underway < self.BATCH:
+                client.sendall(self.batch)
+                underway += self.BATCH
+            received = client.recv(65536)
+            if not received:
+                return
+            underway -= (tail + received).count(b"spun\n")
+            tail = received[-4:]
+
+
+def test_requests_too_short_to_queue_make_it_grow_too(start):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("a second worker would have no processor")
+    with start(RANGE.replace("threads = 1", "threads = 2") + "[log]\naccess = off\n") as server:
+        # who leads runs them himself, one after the other
+        with Flood(server, "/spin?us=20"):
+            wait_for_ready(server, 2, 40)
+        up = server.lines("EVENT=scaled")[0]
+        assert "Up to 2 workers: " in up and ", the workers have no pause" in up
+        server.wait_for_line("EVENT=scaled", "Down to 1 worker", seconds=20)
 
 
 def test_signals_ask_for_one_more_and_one_fewer(start):

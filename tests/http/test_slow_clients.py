@@ -8,6 +8,7 @@ import resource
 import selectors
 import shutil
 import socket
+import statistics
 import subprocess
 import threading
 import time
@@ -128,8 +129,8 @@ def p99(server, seconds=2):
 
 
 def undisturbed(alone, beside):
-    """The machine disturbs some rounds of both: the second best of each is neither luck nor disturbance."""
-    return len(beside) >= ROUNDS[0] and sorted(beside)[1] <= 2 * sorted(alone)[1]
+    """The machine disturbs some rounds of both: the median of each is neither luck nor disturbance."""
+    return len(beside) >= ROUNDS[0] and statistics.median(beside) <= 2 * statistics.median(alone)
 
 
 def readers_cut(server):

@@ -111,6 +111,25 @@ def test_slow_readers_leave_threads_for_others_and_get_all(start):
         wait_until(lambda: spools(server) == 0, 10, "no file is left")
 
 
+def test_slow_reader_leaves_the_only_thread_to_others_and_gets_all(start):
+    with start("[server]\nworkers = 1\nthreads = 1\n") as server, contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(narrow(server, f"/stream?pieces=200&size=65536&n={n}")) for n in range(3)]
+        for _ in range(10):
+            assert server.ask("/").status == 200
+        assert not server.lines("GET /stream", "OUTCOME=") and spools(server) == 3
+        assert [len(client.receive().body) for client in slow] == [200 * 65536] * 3
+        wait_until(lambda: len(server.lines("GET /stream", "OUTCOME=ok")) == 3, 10, "three records")
+
+
+def test_slow_reader_of_more_than_the_spool_does_not_keep_the_only_thread(start):
+    with start("[server]\nworkers = 1\nthreads = 1\n[http]\nresponse_spool = 64k\nresponse_patience = 200ms\n") as server:
+        with narrow(server, "/stream?pieces=10000&size=65536") as slow:
+            assert server.ask("/").status == 200
+            with pytest.raises(Incomplete):
+                slow.receive()
+            assert "read too slowly" in access_line(server, "/stream?pieces=10000")
+
+
 def test_slow_readers_of_more_than_the_spool_are_cut(start):
     with start("[server]\nworkers = 1\nthreads = 4\n[http]\nresponse_spool = 64k\nresponse_patience = 200ms\n") as server:
         with contextlib.ExitStack() as stack:

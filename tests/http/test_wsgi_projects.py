@@ -374,26 +374,39 @@ def test_radicale_knows_where_it_is(calendars):
 PEP = ("environ", "whole", "two", "nothing", "generator", "lazy", "slowly", "status?code=200", "status?code=204", "status?code=304",
        "write_first", "length", "echo", "methods", "errors", "file", "file?kind=memory", "closing", "was_closed", "threads", "replaced",
        "wrapped_file")
+FAULTS = ("pid", "sleeps?s=0", "runs", "inherited", "counters", "whole", "parts", "generates", "writes", "headers", "logs", "large", "signals_of_child",
+          "leaves_work?s=0")
+EXAMPLES = APPS.parents[2] / "packaging" / "examples" / "python"
 LOGS = ("levels", "fields", "trace", "prints", "warned", "threads", "request", "queued", "long")
 
 
-def no_complaint(build, folder, target, names):
+def no_complaint(build, folder, target, names, chdir=APPS):
     (folder / "text").write_bytes(b"text\n" * 10000)
-    with Project(build, folder, target, "validated", variables=[f"PEP_FILE={folder / 'text'}"]) as server:
+    variables = [f"PEP_FILE={folder / 'text'}", f"STATE_DIRECTORY={folder}", "MYSITE_KEY=" + "0123456789abcdef" * 4]
+    with Project(build, folder, target, "validated", chdir, variables=variables) as server:
         for name in names:
             for method, body in (("GET", None), ("HEAD", None), ("POST", b"abcdef\ngh\nij\nkl\nmn\nop")):
                 answer = server.ask(f"/{name}", method=method, body=body)
                 assert answer.status in (200, 201, 204, 304, 405, 503), (name, method, server.output())
 
 
-@pytest.mark.parametrize("target, names", [("pep:bare", PEP), ("logs:app", LOGS)], ids=["pep", "logs"])
+@pytest.mark.parametrize("target, names", [("pep:bare", PEP), ("logs:app", LOGS), ("faults:app", FAULTS), ("hello:app", ("",))],
+                         ids=["pep", "logs", "faults", "hello"])
 def test_no_complaint_about_the_other_applications(build, tmp_path, target, names):
     no_complaint(build, tmp_path, target, names)
 
 
-def test_no_complaint_about_the_shop(build, tmp_path):
+@pytest.mark.parametrize("target, names, chdir", [
+    ("shop:app", ("order?n=1", "id"), APPS), ("witness:app", ("order?n=1", "id"), APPS), ("hello:flask()", ("",), APPS),
+    ("hello:app", ("hello/you",), EXAMPLES)], ids=["shop", "witness", "hello", "example"])
+def test_no_complaint_about_those_in_flask(build, tmp_path, target, names, chdir):
     need("python3-flask", "flask")
-    no_complaint(build, tmp_path, "shop:app", ("order?n=1", "id"))
+    no_complaint(build, tmp_path, target, names, chdir)
+
+
+def test_no_complaint_about_the_example_in_django(build, tmp_path):
+    need("python3-django", "django")
+    no_complaint(build, tmp_path, "mysite.wsgi:application", ("hello/you",), EXAMPLES / "mysite")
 
 
 def test_a_complaint_is_a_failure(build, tmp_path):

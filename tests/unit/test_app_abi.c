@@ -287,8 +287,34 @@ static void test_deadline_is_seen_and_extended(void)
         scene_end(&scene);
 }
 
+static int client = APPSRV_CLIENT_THERE;
+
+static int look(void *data)
+{
+        assert(data == &client);
+        return client;
+}
+
+static void test_client_is_looked_at_until_nobody_waits(void)
+{
+        struct scene scene;
+
+        scene_begin(&scene, root, root);
+        assert(appsrv_has("client") == 1);
+        assert(appsrv_client(scene.req) == APPSRV_CLIENT_THERE);
+        scene.exchange.client = look;
+        scene.exchange.news_data = &client;
+        client = APPSRV_CLIENT_CLOSED;
+        assert(appsrv_client(scene.req) == APPSRV_CLIENT_CLOSED);
+        client = APPSRV_CLIENT_THERE; /* but he has got another answer */
+        scene.exchange.abandoned = true;
+        assert(appsrv_client(scene.req) == APPSRV_CLIENT_GONE);
+        scene_end(&scene);
+}
+
 int main(void)
 {
+        test_client_is_looked_at_until_nobody_waits();
         test_deadline_is_seen_and_extended();
         test_process_functions_tell_version_features_worker_and_keys();
         test_path_is_what_is_below_the_mount();

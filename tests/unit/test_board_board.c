@@ -228,8 +228,31 @@ static void test_view_refuses_what_is_no_board(void)
         refused(open("/dev/null", O_RDONLY | O_CLOEXEC), -EBADMSG);
 }
 
+/* Waits that are over and the one that goes on; what nobody waited is work. */
+static void test_rest_is_counted_while_it_lasts_and_afterwards(void)
+{
+        struct board *board;
+        struct board_slot *slot;
+
+        assert(board_new(&board, 1) == 0);
+        slot = board_slot(board, 0);
+        assert(board_rested_usec(slot, 5000) == 0);
+        board_rest(slot, 1000);
+        assert(board_rested_usec(slot, 1000) == 0 && board_rested_usec(slot, 1700) == 700);
+        board_work(slot, 2000);
+        assert(board_rested_usec(slot, 2000) == 1000 && board_rested_usec(slot, 9000) == 1000);
+        board_rest(slot, 9000);
+        assert(board_rested_usec(slot, 9500) == 1500);
+        /* Another process's clock was read a moment earlier. */
+        assert(board_rested_usec(slot, 8000) == 1000);
+        board_slot_clear(slot);
+        assert(board_rested_usec(slot, 9500) == 0);
+        board_free(board);
+}
+
 int main(void)
 {
+        test_rest_is_counted_while_it_lasts_and_afterwards();
         test_new_refuses_no_slots_and_leaves_ret_untouched();
         test_slots_are_clear_and_on_cache_lines_of_their_own();
         test_what_a_child_counts_is_seen_by_the_parent();

@@ -490,6 +490,7 @@ static void test_a_day(uint64_t seed)
         assert(virtual.events[EVENT_WORKER_BACKOFF] > 50 && world.checks > 100000);
         assert(virtual.events[EVENT_DRAIN_TIMEOUT] > 5 &&
                virtual.events[EVENT_WORKER_RETIRED] > 20);
+        assert(virtual.refused_abort > 20);
 }
 
 int main(void)

@@ -176,6 +176,26 @@ static void test_each_way_to_end_is_told_apart(void)
         scene_end(scene);
 }
 
+static void test_core_is_named_when_one_was_dumped(void)
+{
+        struct scene *scene = scene_new();
+        const struct entry *entry;
+
+        (void)snprintf(scene->death.core, sizeof(scene->death.core), "coredumpctl info 77");
+        assert(lacks(told(scene), "COREDUMP"));
+        scene->death.how.si_code = CLD_DUMPED;
+        entry = told(scene);
+        assert(entry_has(entry, "COREDUMP", "coredumpctl info 77"));
+        assert(entry_has(entry, "MESSAGE",
+                         "Worker 3 (pid 77) died: signal SEGV, core dumped (coredumpctl info 77), "
+                         "1.5 s old"));
+        scene->death.core[0] = '\0'; /* as somebody else's handler does */
+        entry = told(scene);
+        assert(lacks(entry, "COREDUMP"));
+        assert(strstr(text_of(entry, "MESSAGE"), "signal SEGV, core dumped, 1.5 s old"));
+        scene_end(scene);
+}
+
 static void test_worker_that_was_discarded_ended_well_however_it_ended(void)
 {
         struct scene *scene = scene_new();
@@ -595,6 +615,7 @@ int main(void)
 {
         test_causes_are_told_apart();
         test_each_way_to_end_is_told_apart();
+        test_core_is_named_when_one_was_dumped();
         test_worker_that_was_discarded_ended_well_however_it_ended();
         test_signal_of_an_unknown_death_is_what_its_handler_noted();
         test_of_a_master_only_its_death_is_told();

@@ -116,6 +116,40 @@ static void test_all_problems_are_in_one_record(void)
         bench_end(&bench);
 }
 
+static void test_worker_that_is_cut_is_told_with_its_requests(void)
+{
+        static const struct box_layout layout = {.n_flights = 4};
+        const struct record_subject subject = {.worker_id = 2, .worker_pid = 7};
+        struct record_field requests;
+        struct bench bench = bench_new();
+        struct flights flights;
+        struct entry entry;
+        struct box *box;
+
+        assert(box_new(&box, &layout) == 0);
+        assert(flights_init(&flights, box->flights, 4, &box->header->flights_used) == 0);
+        report_cut(bench.log, &subject, box);
+        entry = entry_of(&bench);
+        assert(entry_has(&entry, "EVENT", "drain-timeout") && entry_has(&entry, "IN_FLIGHT", "0"));
+        assert(entry_find(&entry, "REQUESTS", &requests) == 0);
+        assert(entry_has(&entry, "MESSAGE",
+                         "Worker 2 (pid 7) did not end within graceful_timeout, it is aborted; 0 "
+                         "requests in flight"));
+        entry_free(&entry);
+
+        assert(flight_begin(&flights, "one", "192.0.2.1", "/slow", strlen("/slow"), 1));
+        report_cut(bench.log, &subject, box);
+        entry = entry_of(&bench);
+        assert(entry_has(&entry, "IN_FLIGHT", "1") && entry_has(&entry, "WORKER_PID", "7"));
+        assert(entry_find(&entry, "REQUESTS", &requests) == 1 &&
+               memmem(requests.value, requests.size, "/slow from 192.0.2.1",
+                      strlen("/slow from 192.0.2.1")));
+        entry_free(&entry);
+        flights_done(&flights);
+        box_free(box);
+        bench_end(&bench);
+}
+
 static void test_recycled_worker(void)
 {
         struct bench bench = bench_new();
@@ -146,6 +180,7 @@ int main(void)
         test_event_of_the_service_has_no_worker();
         test_a_changed_number_of_workers_is_told_with_its_reason();
         test_all_problems_are_in_one_record();
+        test_worker_that_is_cut_is_told_with_its_requests();
         test_recycled_worker();
         return 0;
 }

@@ -35,6 +35,7 @@ struct world {
         uint64_t now;
         uint64_t random;
         double deaths; /* an hour and worker */
+        double brief;  /* loops that are busy with what is too short to queue anywhere */
         /* what became of it */
         unsigned most, changes, reversals;
         int direction;
@@ -106,6 +107,14 @@ static void apply(struct world *world)
         }
 }
 
+/* Evenly spread, as connections are; no loop is busier than always. */
+static double busy_loops(struct world *world, unsigned serving)
+{
+        double share = serving > 0 ? world->brief / serving : 0;
+
+        return (share >= 1 ? 1 : share * (0.9 + 0.1 * draw(world))) * serving;
+}
+
 static void look(struct world *world)
 {
         struct scale_observation seen = {.now_usec = world->now, .threads = world->threads};
@@ -123,6 +132,7 @@ static void look(struct world *world)
                 seen.full += worker->queued > 0;
                 seen.full_busy += worker->queued > 0 ? worker->busy : 0;
         }
+        seen.loops = busy_loops(world, seen.serving);
         by = scale_observe(&world->scale, &seen);
         assert(world->scale.wanted >= world->scale.bounds.min &&
                world->scale.wanted <= world->scale.bounds.max);
@@ -302,6 +312,91 @@ static void test_deaths_are_not_taken_for_a_load(void)
         assert(world.changes <= 1 && world.reversals == 0);
 }
 
+/* -- what is too short to queue -- */
+
+static struct world brief_world(unsigned processors, uint64_t seed)
+{
+        struct world world = world_of(1, 16, seed);
+
+        world.scale.bounds.processors = processors;
+        return world;
+}
+
+static void live_briefly(struct world *world, uint64_t usec, double brief)
+{
+        world->brief = brief;
+        live(world, usec, 0);
+}
+
+static void test_loops_without_a_pause_make_it_grow_and_an_even_load_keeps_its_number(void)
+{
+        for (int tenths = 1; tenths <= 78; tenths += 7) {
+                struct world world = brief_world(8, 40 + (uint64_t)tenths);
+                double brief = tenths / 10.0;
+
+                live_briefly(&world, HOUR / 2, brief);
+                assert(world.scale.wanted * 1.0 > brief && world.scale.wanted <= 2 * brief + 1.5);
+                assert(world.reversals == 0);
+                live_briefly(&world, 3 * HOUR, brief);
+                assert(world.reversals == 0);
+        }
+}
+
+static void test_more_busy_loops_than_processors_are_not_wanted(void)
+{
+        struct world world = brief_world(4, 8);
+
+        live_briefly(&world, HOUR, 100);
+        assert(world.scale.wanted == 4 && world.most == 4 && world.reversals == 0);
+        /* Where threads are missing it goes on. */
+        live(&world, HOUR / 4, 40);
+        assert(world.scale.wanted > 8);
+}
+
+static void test_busy_loops_take_seconds_and_a_burst_of_them_moves_nothing(void)
+{
+        struct world world = brief_world(8, 17);
+
+        for (int i = 0; i < 60; i++) {
+                live_briefly(&world, USEC_PER_SEC, 6);
+                live_briefly(&world, MINUTE - USEC_PER_SEC, 0.2);
+        }
+        assert(world.changes == 0);
+        live_briefly(&world, 20 * USEC_PER_SEC, 1.8);
+        assert(world.scale.wanted == 2);
+        live_briefly(&world, 2 * MINUTE, 0.1);
+        assert(world.scale.wanted == 1 && world.reversals == 1 && world.shortest_usec >= CALM);
+}
+
+/* The others would be more than half busy: what would be missed is kept. */
+static void test_loops_that_the_others_could_not_take_over_are_kept(void)
+{
+        struct world world = brief_world(8, 23);
+
+        live_briefly(&world, MINUTE, 3.5);
+        assert(world.scale.wanted >= 4);
+        live_briefly(&world, HOUR, 1.2);
+        assert(world.scale.wanted >= 3 && world.reversals <= 1);
+        live_briefly(&world, HOUR, 0.2);
+        assert(world.scale.wanted == 1);
+}
+
+static void test_brief_load_that_comes_and_goes_does_not_make_it_flap(void)
+{
+        static const uint64_t seconds[] = {5, 20, 80};
+
+        for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+                struct world world = brief_world(8, 51 + i);
+                uint64_t half = seconds[i] * USEC_PER_SEC, cycles = 6 * HOUR / (2 * half);
+
+                for (uint64_t n = 0; n < cycles; n++) {
+                        live_briefly(&world, half, 4);
+                        live_briefly(&world, half, 0);
+                }
+                assert(world.shortest_usec >= CALM && world.reversals <= 16);
+        }
+}
+
 /* -- single observations -- */
 
 static struct scale_observation full(uint64_t now, unsigned serving, unsigned processes)
@@ -430,6 +525,11 @@ int main(void)
         test_a_load_that_comes_and_goes_is_followed_only_where_it_is_slow();
         test_a_load_without_any_rule_changes_direction_rarely();
         test_deaths_are_not_taken_for_a_load();
+        test_loops_without_a_pause_make_it_grow_and_an_even_load_keeps_its_number();
+        test_more_busy_loops_than_processors_are_not_wanted();
+        test_busy_loops_take_seconds_and_a_burst_of_them_moves_nothing();
+        test_loops_that_the_others_could_not_take_over_are_kept();
+        test_brief_load_that_comes_and_goes_does_not_make_it_flap();
         test_growing_takes_seconds_and_waits_for_who_comes();
         test_what_drains_takes_a_place_of_max_and_one();
         test_what_nobody_looked_at_was_not_calm();

@@ -25,7 +25,8 @@ static const struct worker_step expected[WORKER_STATES_MAX][WORKER_EVENTS_MAX] =
          S(ABORTED, ABORT), S(ABORTED, CUT), S(DRAINING, NOTHING), S(ABORTED, KILL),
          S(EMPTY, BURY)},
         {S(ABORTED, BUG), S(ABORTED, NOTHING), S(ABORTED, NOTHING), S(ABORTED, NOTHING),
-         S(ABORTED, KILL), S(ABORTED, KILL), S(ABORTED, NOTHING), S(ABORTED, KILL), S(EMPTY, BURY)},
+         S(ABORTED, KILL), S(ABORTED, NOTHING), S(ABORTED, NOTHING), S(ABORTED, KILL),
+         S(EMPTY, BURY)},
 };
 
 static const enum worker_state states[] = {
@@ -72,6 +73,18 @@ static void test_silence_ends_with_a_kill(void)
                 step = worker_step(step.next, WORKER_SILENT);
                 assert(step.action == ACT_KILL && step.next == WORKER_ABORTED);
         }
+}
+
+/* Whoever takes too long to finish is asked where he is before he is killed. */
+static void test_overdue_drain_is_aborted_before_it_is_killed(void)
+{
+        struct worker_step step = worker_step(WORKER_DRAINING, WORKER_OVERDUE);
+
+        assert(step.action == ACT_CUT && step.next == WORKER_ABORTED);
+        step = worker_step(step.next, WORKER_OVERDUE);
+        assert(step.action == ACT_NOTHING && step.next == WORKER_ABORTED);
+        step = worker_step(step.next, WORKER_SILENT);
+        assert(step.action == ACT_KILL && step.next == WORKER_ABORTED);
 }
 
 static void test_quit_kills_whatever_lives(void)
@@ -213,6 +226,7 @@ int main(void)
         test_every_pair_is_as_described();
         test_a_bug_changes_no_state_and_a_death_always_empties();
         test_silence_ends_with_a_kill();
+        test_overdue_drain_is_aborted_before_it_is_killed();
         test_quit_kills_whatever_lives();
         test_only_ready_workers_come_from_told_ready();
         test_states_have_names_of_their_own();

@@ -79,6 +79,7 @@ struct process {
         uint64_t last_beat;                                        /* or the word that came last */
         uint64_t drain_usec;  /* how long it takes to finish what it has begun */
         bool takes_abort;     /* it ends by SIGABRT */
+        bool aborted;         /* was sent it */
         bool ready;           /* has told so */
         int signal;           /* that ends it; 0: it exits */
         int code;             /* with this */
@@ -93,7 +94,7 @@ static struct {
         sd_event_signal_handler_t on_signal[64];
         void *signal_data;
         unsigned events[EVENTS_MAX];
-        unsigned long spawned, buried;
+        unsigned long spawned, buried, refused_abort;
         /* What a new process will be like; false: there can be none. */
         bool (*begin)(struct process *process, unsigned generation);
 } virtual;
@@ -204,6 +205,10 @@ static int virtual_signal(sd_event_source *source, int number, const siginfo_t *
         struct process *process = find_process(source->pid);
 
         assert(!info && flags == 0 && process);
+        process->aborted |= number == SIGABRT;
+        /* Who has served is asked where he is first. */
+        assert(number != SIGKILL || process->aborted || !process->ready);
+        virtual.refused_abort += number == SIGKILL && process->aborted;
         if (number == SIGKILL)
                 end_process(process, USEC_PER_MSEC, SIGKILL);
         else if (number == SIGABRT && process->takes_abort)
@@ -309,6 +314,16 @@ static void virtual_report_scaled(struct log *log, int by, unsigned wanted, cons
         virtual.events[EVENT_SCALED]++;
 }
 
+static void virtual_report_cut(struct log *log, const struct record_subject *subject,
+                               const struct box *box)
+{
+        struct process *process = find_process(subject->worker_pid);
+
+        (void)log;
+        assert(box && process && process->deaths_told == 0);
+        virtual.events[EVENT_DRAIN_TIMEOUT]++;
+}
+
 /* Nothing that happens may be what cannot happen. */
 static struct worker_step virtual_step(enum worker_state state, enum worker_event event)
 {
@@ -337,6 +352,7 @@ static struct worker_step virtual_step(enum worker_state state, enum worker_even
 #define fcntl                             virtual_fcntl
 #define recover                           virtual_recover
 #define report                            virtual_report
+#define report_cut                        virtual_report_cut
 #define report_scaled                     virtual_report_scaled
 #define worker_step(state, event)         virtual_step(state, event)
 

@@ -149,8 +149,29 @@ static void test_descriptor_that_cannot_be_watched_is_an_error(void)
         assert(loop_turn(&loop, 0) < 0);
 }
 
+/* A turn that does not wait is no rest, however long it takes. */
+static void test_waits_are_counted_as_rest(void)
+{
+        struct board *board;
+        struct loop loop;
+        uint64_t rested;
+
+        assert(board_new(&board, 1) == 0 && loop_init(&loop) == 0);
+        assert(loop_turn(&loop, 1000) == 0); /* nowhere */
+        loop.slot = board_slot(board, 0);
+        assert(loop_turn(&loop, 0) == 0);
+        assert(board_rested_usec(loop.slot, now_usec()) == 0);
+        assert(loop_turn(&loop, 20 * USEC_PER_MSEC) == 0);
+        rested = board_rested_usec(loop.slot, now_usec());
+        assert(rested >= 19 * USEC_PER_MSEC);
+        assert(board_rested_usec(loop.slot, now_usec() + USEC_PER_SEC) == rested);
+        loop_done(&loop);
+        board_free(board);
+}
+
 int main(void)
 {
+        test_waits_are_counted_as_rest();
         test_ready_ones_are_called_again_until_they_are_not();
         test_one_that_is_forgotten_during_the_turn_is_not_called();
         test_one_that_forgets_itself_is_called_once();

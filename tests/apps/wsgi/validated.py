@@ -20,4 +20,5 @@ def around():
     warnings.simplefilter("error", validate.WSGIWarning)
     warnings.filterwarnings("ignore", "Unknown REQUEST_METHOD", validate.WSGIWarning)
     module, _, name = os.environ["VALIDATED"].partition(":")
-    return validate.validator(getattr(importlib.import_module(module), name))
+    found = getattr(importlib.import_module(module), name.removesuffix("()"))
+    return validate.validator(found() if name.endswith("()") else found)

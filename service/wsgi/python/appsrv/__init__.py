@@ -27,3 +27,16 @@ def extend(seconds):
     """
     if _appsrv:
         _appsrv.extend(seconds)
+
+
+def client_closed():
+    """Whether the client of the request that this thread works on has closed his side of the connection, or is gone.
+
+    Most who do so have left. Some only say that they send no more, and wait: what is answered reaches them.
+    """
+    return _appsrv.client() >= 1 if _appsrv else False
+
+
+def client_gone():
+    """Whether nobody can get the response any more: the connection was reset, or the client has got a 504 already."""
+    return _appsrv.client() >= 2 if _appsrv else False
