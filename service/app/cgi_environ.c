@@ -163,7 +163,17 @@ static bool is_left_out(const struct header *header)
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
                 if (header_is(header, names[i]))
                         return true;
-        return memchr(header->name, '_', header->name_size) != NULL;
+        return false;
+}
+
+/* It would be the variable of another header. */
+static bool collides(struct cgi_environ *environ, const struct header *header)
+{
+        if (!memchr(header->name, '_', header->name_size))
+                return false;
+        if (!environ->left_out)
+                environ->left_out = header;
+        return true;
 }
 
 static bool same_name(const struct header *a, const struct header *b)
@@ -234,8 +244,8 @@ static void add_headers(struct cgi_environ *environ, const struct cgi_settings *
         for (size_t i = 0; i < request->n_headers; i++) {
                 const struct header *header = &request->headers[i];
 
-                if (is_left_out(header) || (is_secret(header) && !settings->authorization) ||
-                    came_before(request, i))
+                if (collides(environ, header) || is_left_out(header) ||
+                    (is_secret(header) && !settings->authorization) || came_before(request, i))
                         continue;
                 add_header(environ, request, i);
         }

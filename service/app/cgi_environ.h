@@ -24,7 +24,8 @@ struct cgi_environ {
         size_t capacity;
         size_t size; /* bytes of them */
         struct arena *arena;
-        int error; /* the first one */
+        int error;                     /* the first one */
+        const struct header *left_out; /* the first that is no variable for its underscore */
 };
 
 /** cgi_name_free() - whether it is the name of a variable, and none that the server sets itself. */

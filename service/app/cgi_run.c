@@ -88,24 +88,17 @@ static int refuse_start(const struct run *run, int error)
         return cgi_refuse(run->exchange, full ? 503 : 500, "the program cannot be started");
 }
 
-static void tell_what_is_left_out(const struct run *run)
-{
-        const struct request *request = run->exchange->request;
-
-        for (size_t i = 0; i < request->n_headers; i++)
-                if (memchr(request->headers[i].name, '_', request->headers[i].name_size))
-                        app_left_out(run->exchange, request->headers[i].name,
-                                     request->headers[i].name_size);
-}
-
 static int make_environ(struct run *run)
 {
         const struct cgi *cgi = cgi_of(run->exchange);
+        const struct header *left_out;
 
-        tell_what_is_left_out(run);
         run->environ = (struct cgi_environ){.arena = run->exchange->arena};
         cgi_environ_request(&run->environ, &cgi->fixed, &cgi->settings, &run->program,
                             run->exchange->request);
+        left_out = run->environ.left_out;
+        if (left_out) /* told once: the first one will do */
+                app_left_out(run->exchange, left_out->name, left_out->name_size);
         return run->environ.error;
 }
 

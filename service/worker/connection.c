@@ -320,8 +320,10 @@ static bool look_at_work(struct connection *connection, uint64_t now)
 
                 next = least(left, LOOK_USEC);
                 /* The last bytes of an encrypted connection say that it ends. */
-                if (facts.closed && (!facts.unread || connection->encrypted))
+                if (facts.gone || (facts.closed && connection->encrypted))
                         watch_left(connection->transaction);
+                else if (facts.closed && !facts.unread)
+                        watch_closed(connection->transaction, connection->fd);
         }
         set_deadline(connection, next == USEC_NEVER ? next : now + next);
         return left > 0;

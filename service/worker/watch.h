@@ -10,5 +10,9 @@
 /** watch_wanted() - whether its application runs, and ends sooner when the client has left. */
 bool watch_wanted(const struct transaction *transaction);
 
+/** watch_closed() - he has closed his side of a connection that is not encrypted: it is found out
+ * whether he is there. */
+void watch_closed(struct transaction *transaction, int fd);
+
 /** watch_left() - he has left: its application is told, and the connection is to be cut. */
 void watch_left(struct transaction *transaction);

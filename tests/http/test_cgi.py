@@ -132,6 +132,8 @@ def test_head_has_no_body_and_its_length(server):
     assert server.ask("/hello", method="HEAD").status == 200
     assert server.ask("/unruly/long_length", method="HEAD").headers["content-length"] == "5"
     assert server.ask("/unruly/long_length").body == b"longe"
+    assert "content-length" not in server.ask("/unruly/bare", method="HEAD").headers  # only the program knows that of a GET
+    assert server.ask("/unruly/bare").headers["content-length"] == "0"
 
 
 def test_short_answers_have_a_length(server):

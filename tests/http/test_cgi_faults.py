@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -181,6 +182,53 @@ def test_client_that_leaves_ends_the_program(start, build, mode, reset):
         assert re.search(r" CGI_PID=\d+ SIGNAL=(TERM|KILL)", line)
         assert not server.lines("EVENT=program-failed") and not server.lines("handler failed")
         assert len(server.workers()) == 1 and not children(server.workers()[0])
+
+
+def all_of(client):
+    received = b""
+    while more := client.recv(65536):
+        received += more
+    return received
+
+
+def is_probed(server):
+    """Whether the kernel finds out if a client is there that has closed his side (proc_net_tcp: 08, CLOSE_WAIT, and timer 2)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return any(words[1].endswith(f":{server.address[1]:04X}") and words[3] == "08" and words[5].startswith("02:") for words in lines)
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_client_that_closes_only_his_side_gets_his_answer(start, build, tmp_path, version):
+    """To see whether he is there one of HTTP/1.1 gets a word that changes nothing."""
+    mark = tmp_path / "mark"
+    with start(config(build, "timeout = 0\n")) as server, server.connect() as connection:
+        client = connection.socket
+        client.sendall(f"GET /waits?{mark} HTTP/{version}\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        client.shutdown(socket.SHUT_WR)
+        wait_until(lambda: is_probed(server), 10, "the server has seen it")
+        interim = b"HTTP/1.1 100 Continue\r\n\r\n" if version == "1.1" else b""
+        received = client.recv(len(interim), socket.MSG_WAITALL) if interim else b""
+        mark.touch()
+        head, body = all_of(client).split(b"\r\n\r\n", 1)
+        assert received == interim and b" 200 " in head.split(b"\r\n")[0] and body == b"answer\n"
+        line = server.wait_for_line(f"GET /waits?{mark} ", "OUTCOME=ok")
+        assert "EXIT_CODE=0" in line
+
+
+def test_client_on_a_unix_socket_who_closes_one_side_or_both(start, build, tmp_path):
+    path, mark = tmp_path / "socket", tmp_path / "mark"
+    with start(config(build, "timeout = 0\nlinger = 200ms\n"), arguments=["--listen", f"unix:{path}"]) as server:
+        with socket.socket(socket.AF_UNIX) as half, socket.socket(socket.AF_UNIX) as whole:
+            half.connect(str(path))
+            half.sendall(f"GET /waits?{mark} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            half.shutdown(socket.SHUT_WR)
+            whole.connect(str(path))
+            whole.sendall(b"GET /silent HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: len(programs(build)) == 2, 10, "both programs run")
+            whole.close()
+            server.wait_for_line("GET /silent ", "OUTCOME=client-abort")
+            mark.touch()
+            assert all_of(half).endswith(b"answer\n")
 
 
 def test_client_that_leaves_an_encrypted_connection_ends_the_program(start, build, tmp_path):

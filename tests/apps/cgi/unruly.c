@@ -110,6 +110,11 @@ static void nph(void)
         say("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nmine\n");
 }
 
+static void bare(void)
+{
+        say("Content-Type: text/plain\n\n");
+}
+
 static void short_length(void)
 {
         say("Content-Type: text/plain\nContent-Length: 100\n\nshort\n");
@@ -155,6 +160,13 @@ static void loop(void)
 static void silent(void)
 {
         stay();
+}
+
+static void waits(void)
+{
+        while (access(getenv("QUERY_STRING"), F_OK) < 0)
+                rest(10);
+        answer();
 }
 
 static void ignores_term(void)
@@ -343,7 +355,7 @@ static const struct {
         MODE(errors),         MODE(error_bytes),    MODE(error_flood),
         MODE(error_late),     MODE(born),           MODE(answer),
         MODE(escapes),        MODE(escapes_loudly), MODE(escapes_silently),
-        MODE(leaves_group),
+        MODE(leaves_group),   MODE(waits),          MODE(bare),
 };
 
 int main(int argc, char *argv[])
