@@ -375,6 +375,23 @@ def test_signals_that_are_sent_to_all_processes_end_none(start):
         assert not server.lines("EVENT=worker-died") and server.ask("/").status == 200
 
 
+def test_console_that_is_gone_ends_nobody(start, tmp_path):
+    fifo = tmp_path / "console"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: reader is not None and os.close(reader))
+        server = stack.enter_context(start(WORKERS, wrapper=("sh", "-c", 'exec "$@" >"$0" 2>&1', fifo)))
+        os.close(reader)
+        reader = None
+        before = server.workers()
+        for target in ("/print?text=to%20nobody", "/"):
+            assert server.ask(target).status == 200
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: len(server.workers()) == 2 and before[0] not in server.workers(), 10, "replaced")
+        assert server.ask("/").status == 200 and server.stop() == 0
+
+
 # -- what wears out ----------------------------------------------------------------------
 
 def test_all_workers_hung_are_all_replaced(start):
