@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "master/dump.h"
 #include "master/generation.h"
+#include "master/hint.h"
 #include "master/listen.h"
 #include "master/notify.h"
 #include "master/orphans.h"
@@ -456,6 +457,8 @@ static int add_sources(struct master *master)
                                                beat_accuracy(watchdog), on_beat, master);
         if (r >= 0)
                 r = scaling_begin(&master->scaling, event, &master->serving, log_of(master));
+        if (r >= 0)
+                r = hint_begin(event, log_of(master));
         return r < 0 ? r : sd_event_add_post(event, NULL, after_turn, master);
 }
 
