@@ -401,6 +401,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
         wake = earliest(wake, greetings_wake_usec(&worker->greetings));
         wake = earliest(wake, overdues_wake_usec(&worker->service.overdues, now));
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
+        wake = earliest(wake, trim_wake_usec(&worker->trim));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
         return earliest(spin_pause(&worker->spin, library), wake > now ? wake - now : 0);
@@ -568,6 +569,7 @@ int worker_run(const struct worker_options *options)
         };
         int code;
 
+        trim_init();
         lingers_init(&worker.lingers, &worker.loop);
         prepare_greetings(&worker);
         worker.host.subject.worker_pid = getpid();
