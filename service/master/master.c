@@ -361,14 +361,7 @@ static int again(sd_event_source *source, uint64_t usec)
 /* Past their limits workers are killed; if even that does not help, systemd's own limit decides. */
 static bool is_worth_waiting(const struct master *master)
 {
-        bool in_time = false;
-
-        if (!master->coming && !master->stopping)
-                return false;
-        for (const struct generation *generation = master->generations; generation;
-             generation = generation->next)
-                in_time |= generation_in_time(generation);
-        return in_time;
+        return (master->coming || master->stopping) && generations_in_time(master->generations);
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *data)
