@@ -17,6 +17,7 @@ struct board_header {
         uint32_t version;
         uint32_t slot_size;
         uint32_t n_slots;
+        _Atomic uint32_t closing; /* 1: the service stops */
 };
 
 struct board {
@@ -170,6 +171,16 @@ uint64_t board_rested_usec(const struct board_slot *slot, uint64_t now)
         uint64_t rested = atomic_load_explicit(&slot->rested_usec, memory_order_relaxed);
 
         return since > 0 && since < now ? rested + now - since : rested;
+}
+
+void board_set_closing(struct board *board)
+{
+        atomic_store_explicit(&board->header->closing, 1, memory_order_relaxed);
+}
+
+bool board_is_closing(const struct board *board)
+{
+        return atomic_load_explicit(&board->header->closing, memory_order_relaxed);
 }
 
 uint32_t board_least_connections(const struct board *board)

@@ -10,10 +10,11 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_VERSION 4
+#define BOARD_VERSION 5
 
 /* Latencies are counted in buckets of one eighth of a power of two (12 %), from 1 us up to
  * 4.7 hours; the last one takes all above. */
@@ -78,6 +79,12 @@ void board_work(struct board_slot *slot, uint64_t now);
 /** board_rested_usec() - how long it has waited until now. Between two writes a reader may see one
  * wait too few or too many. */
 uint64_t board_rested_usec(const struct board_slot *slot, uint64_t now);
+
+/** board_set_closing() - the master: the whole service stops, no other generation takes over. */
+void board_set_closing(struct board *board);
+
+/** board_is_closing() - whether it does. */
+bool board_is_closing(const struct board *board);
 
 /** board_least_connections() - fewest connections among the slots that accept; UINT32_MAX when none
  * does. */

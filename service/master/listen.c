@@ -28,6 +28,7 @@
 
 /* In front of an address whose connections are encrypted. */
 static const char tls_prefix[] = "https:";
+static const char admin_prefix[] = "admin:";
 
 /* -- addresses -- */
 
@@ -108,25 +109,27 @@ static void format_address(const struct endpoint *endpoint, char name[static LIS
         if (getsockname(endpoint->fd, (struct sockaddr *)&address, &size) < 0)
                 return;
         if (address.ss_family == AF_UNIX) {
-                (void)snprintf(name, LISTEN_NAME_MAX, "unix:%.100s", un->sun_path);
+                (void)snprintf(name, LISTEN_NAME_MAX, "%sunix:%.100s",
+                               endpoint->admin ? "admin, " : "", un->sun_path);
                 return;
         }
         if (getnameinfo((const struct sockaddr *)&address, size, host, sizeof(host), port,
                         sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
                 return;
         v6 = address.ss_family == AF_INET6;
-        (void)snprintf(name, LISTEN_NAME_MAX, "http%s://%s%.48s%s:%.8s/", endpoint->tls ? "s" : "",
+        (void)snprintf(name, LISTEN_NAME_MAX, "%s%s://%s%.48s%s:%.8s/",
+                       endpoint->admin ? "admin, http" : "http", endpoint->tls ? "s" : "",
                        v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
 
-static int add(struct listeners *listeners, int fd, bool tls)
+static int add(struct listeners *listeners, const struct endpoint *endpoint)
 {
         struct listener *listener;
 
         if (listeners->n == LISTENERS_MAX)
                 return -E2BIG;
         listener = &listeners->list[listeners->n++];
-        *listener = (struct listener){.endpoint = {.fd = fd, .tls = tls}};
+        *listener = (struct listener){.endpoint = *endpoint};
         format_address(&listener->endpoint, listener->name);
         return 0;
 }
@@ -165,16 +168,29 @@ static int open_socket(struct sockaddr_storage *address, socklen_t *size)
         return fd < 0 ? -errno : fd;
 }
 
+/* Return: whether it begins so; then it is gone. */
+static bool skip(const char **text, const char *prefix)
+{
+        bool begins = strncmp(*text, prefix, strlen(prefix)) == 0;
+
+        *text += begins ? strlen(prefix) : 0;
+        return begins;
+}
+
 static int open_one(struct listeners *listeners, const char *text)
 {
         struct sockaddr_storage address;
         _cleanup_close_ int fd = -1;
         const int on = 1, off = 0;
-        bool tls = strncmp(text, tls_prefix, strlen(tls_prefix)) == 0;
+        const char *place = text;
+        struct endpoint endpoint = {
+                .tls = skip(&place, tls_prefix),
+                .admin = skip(&place, admin_prefix),
+        };
         socklen_t size;
         int r;
 
-        r = listen_address(text + (tls ? strlen(tls_prefix) : 0), &address, &size);
+        r = listen_address(place, &address, &size);
         if (r < 0)
                 return r;
         if (address.ss_family == AF_UNIX)
@@ -189,7 +205,8 @@ static int open_one(struct listeners *listeners, const char *text)
                 (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
         if (bind(fd, (const struct sockaddr *)&address, size) < 0 || listen(fd, BACKLOG) < 0)
                 return -errno;
-        r = add(listeners, fd, tls);
+        endpoint.fd = fd;
+        r = add(listeners, &endpoint);
         if (r < 0)
                 return r;
         if (address.ss_family == AF_UNIX)
@@ -217,6 +234,11 @@ static bool is_https(const char *name)
         return strcmp(name, "https") == 0;
 }
 
+static bool is_admin(const char *name)
+{
+        return strcmp(name, "admin") == 0;
+}
+
 static int take_one(struct listeners *listeners, int fd, const char *name)
 {
         int flags = fcntl(fd, F_GETFL);
@@ -225,14 +247,15 @@ static int take_one(struct listeners *listeners, int fd, const char *name)
                 (void)close(fd); /* the store has a copy of it */
                 return 0;
         }
-        if (!is_http(name) && !is_https(name))
+        if (!is_http(name) && !is_https(name) && !is_admin(name))
                 return -ENOTSUP;
         if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
                 return -ENOTSOCK;
         /* Shared with every process that has it, so it is right for all workers at once. */
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
                 return -errno;
-        return add(listeners, fd, is_https(name));
+        return add(listeners,
+                   &(struct endpoint){.fd = fd, .tls = is_https(name), .admin = is_admin(name)});
 }
 
 /* Return: how many sockets were passed, or a negative errno. */
@@ -286,9 +309,10 @@ const char *listen_error(int error)
         switch (-error) {
         case EINVAL:
                 return "not PORT, HOST:PORT, [V6]:PORT or unix:PATH, each with or without https: "
-                       "in front";
+                       "or admin: in front";
         case ENOTSUP:
-                return "a passed socket must have the name http or https (FileDescriptorName=)";
+                return "a passed socket must have the name http, https or admin "
+                       "(FileDescriptorName=)";
         case ENOTSOCK:
                 return "a passed descriptor must be a listening stream socket";
         default:
@@ -318,6 +342,8 @@ uint64_t listen_backlog(const struct listeners *listeners)
                 struct tcp_info info = {0};
                 socklen_t size = sizeof(info);
 
+                if (listeners->list[i].endpoint.admin)
+                        continue;
                 /* Of a listening socket this is the length of its accept queue. */
                 if (getsockopt(listeners->list[i].endpoint.fd, IPPROTO_TCP, TCP_INFO, &info,
                                &size) < 0)
@@ -341,7 +367,8 @@ void listen_close(struct listeners *listeners)
 void listen_announce(const struct listeners *listeners, const char *what)
 {
         for (size_t i = 0; i < listeners->n; i++)
-                (void)printf("Serving %s on %s\n", what, listeners->list[i].name);
+                if (!listeners->list[i].endpoint.admin)
+                        (void)printf("Serving %s on %s\n", what, listeners->list[i].name);
         (void)printf("Records: journalctl -f -t appsrv\n");
         (void)fflush(stdout);
 }

@@ -296,6 +296,8 @@ static void stop(struct master *master)
         master->stopping = true;
         manager_stopping(&master->manager, "stopping: requests that have begun are finished");
         report(log_of(master), EVENT_MASTER_STOPPING, NULL, "Stopping");
+        for (struct generation *one = master->generations; one; one = one->next)
+                board_set_closing(one->board);
         stop_generations(master);
 }
 

@@ -142,13 +142,15 @@ int acceptor_new(struct acceptor **ret, const struct acceptor_options *options)
                 return -ENOMEM;
         }
         acceptor->options = *options;
-        acceptor->n_listeners = options->n_endpoints;
-        for (size_t i = 0; i < options->n_endpoints; i++)
-                acceptor->listeners[i] = (struct listener){
+        for (size_t i = 0; i < options->n_endpoints; i++) {
+                if (options->endpoints[i].admin)
+                        continue; /* no client comes there: admin.h */
+                acceptor->listeners[acceptor->n_listeners++] = (struct listener){
                         .watch = {.fd = options->endpoints[i].fd, .ready = on_connection},
                         .acceptor = acceptor,
                         .endpoint = &options->endpoints[i],
                 };
+        }
         r = resume(acceptor);
         if (r < 0) {
                 acceptor_free(acceptor);

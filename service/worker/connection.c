@@ -59,7 +59,8 @@ void connections_init(struct connections *connections, const struct config *conf
 static void publish(const struct connections *connections)
 {
         atomic_store_explicit(&connections->slot->connections,
-                              connections->n + connections->arriving + connections->greeting,
+                              connections->n - connections->n_admin + connections->arriving +
+                                      connections->greeting,
                               memory_order_relaxed);
 }
 
@@ -117,7 +118,7 @@ static void judge_number(struct connection *connection, const struct sockaddr *a
 
         if (limit > 0 && !connection->trusted)
                 n = address_counts_enter(&connections->addresses, address, &connection->of_address);
-        if (connections->n >= connections->config->http_worker_connections)
+        if (connections->n - connections->n_admin >= connections->config->http_worker_connections)
                 connection->surplus = "too many connections";
         else if (limit > 0 && n > limit)
                 connection->surplus = "too many connections from this address";
@@ -126,7 +127,7 @@ static void judge_number(struct connection *connection, const struct sockaddr *a
 }
 
 struct connection *connection_new(struct connections *connections, int fd,
-                                  const struct sockaddr *address)
+                                  const struct sockaddr *address, bool admin)
 {
         struct connection *connection = calloc(1, sizeof(*connection));
 
@@ -139,9 +140,12 @@ struct connection *connection_new(struct connections *connections, int fd,
                 find_credentials(connection);
         connection->trusted = address_set_has(&connections->trusted, address);
         /* The kernel counts the PROXY header, too. */
-        if (connections->config->http_proxy_protocol != PROXY_PROTOCOL_OFF)
+        if (!admin && connections->config->http_proxy_protocol != PROXY_PROTOCOL_OFF)
                 connection->received = socket_facts(fd).taken;
-        judge_number(connection, address);
+        connection->admin = admin;
+        connections->n_admin += admin;
+        if (!admin)
+                judge_number(connection, address);
 
         connection->next = connections->first;
         connection->link = &connections->first;
@@ -162,6 +166,7 @@ void connection_free(struct connection *connection)
         if (connection->next)
                 connection->next->link = connection->link;
         connections->n--;
+        connections->n_admin -= connection->admin;
         publish(connections);
         address_counts_leave(&connections->addresses, connection->of_address);
         free(connection);

@@ -59,6 +59,7 @@ struct connection {
         bool refused;                     /* its last request was, perhaps before it was read */
         const char *surplus;              /* beyond which limit it is, to be told so; or NULL */
         struct address_count *of_address; /* not limited: NULL */
+        bool admin;                       /* to the admin socket: counted by nobody */
         bool trusted;                     /* believed what he says of clients behind him */
         bool encrypted;
         struct tls_meter inside; /* the encryption */
@@ -76,6 +77,7 @@ struct connections {
         struct board_slot *slot; /* the number of connections is published there */
         struct connection *first;
         unsigned n;
+        unsigned n_admin;  /* of them to the admin socket */
         unsigned greeting; /* waited for before they are handed on: see greeting.h */
         unsigned arriving; /* handed to libmicrohttpd, which has not told of them yet */
         uint64_t earliest; /* no deadline is before it */
@@ -89,11 +91,12 @@ void connections_init(struct connections *connections, const struct config *conf
 
 /**
  * connection_new() - a client has connected; his first head is waited for
+ * @admin: to the admin socket
  *
  * Return: the connection, ended with connection_free(); NULL when there is no memory.
  */
 struct connection *connection_new(struct connections *connections, int fd,
-                                  const struct sockaddr *address);
+                                  const struct sockaddr *address, bool admin);
 
 /** connection_format_peer() - an address without its port, or "unix". */
 void connection_format_peer(const struct sockaddr *address, char text[static REQUEST_PEER_MAX]);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 struct endpoint {
-        int fd;   /* non-blocking, shared with all workers */
-        bool tls; /* its connections begin with a handshake */
+        int fd;     /* non-blocking, shared with all workers */
+        bool tls;   /* its connections begin with a handshake */
+        bool admin; /* who connects asks for the service itself: see health.h */
 };

@@ -22,8 +22,9 @@
 #include "worker/socket.h"
 #include "worker/unseen.h"
 
-/* The places of the daemons: libmicrohttpd encrypts all connections of one, or none. */
-enum { PLAIN, ENCRYPTED };
+/* The places of the daemons: libmicrohttpd encrypts all connections of one, or none; those to the
+ * admin socket have their own number. */
+enum { PLAIN, ADMIN, ENCRYPTED };
 
 struct http {
         struct service *service;
@@ -46,7 +47,9 @@ static struct connection *new_connection(struct http *http, struct MHD_Connectio
         const struct sockaddr *address = http_address_of(mhd);
         int fd = http_socket_of(mhd);
         struct connection *connection =
-                fd >= 0 && address ? connection_new(&http->connections, fd, address) : NULL;
+                fd >= 0 && address ? connection_new(&http->connections, fd, address,
+                                                    http_daemon_of(mhd) == http->daemons[ADMIN])
+                                   : NULL;
         void *session = http_session_of(mhd);
 
         if (connection && session) {
@@ -138,6 +141,7 @@ static void *on_request_line(void *data, const char *target, struct MHD_Connecti
         transaction->connection = mhd;
         memcpy(transaction->request.peer_uid, connection->peer_uid, REQUEST_NUMBER_MAX);
         memcpy(transaction->request.peer_pid, connection->peer_pid, REQUEST_NUMBER_MAX);
+        transaction->admin = connection->admin;
         transaction->trusted = connection->trusted ? &http->connections.trusted : NULL;
         if (connection->encrypted)
                 describe_encryption(http->tls, &transaction->request, http_session_of(mhd),
@@ -368,7 +372,9 @@ static int start_daemons(struct http *http)
         unsigned connections = http_connections_max(http->service->config);
 
         for (size_t i = 0; i < http->n_daemons; i++) {
-                http->daemons[i] = http_daemon_start(&callbacks, i == ENCRYPTED, connections);
+                http->daemons[i] =
+                        http_daemon_start(&callbacks, i == ENCRYPTED,
+                                          i == ADMIN ? HEALTH_CONNECTIONS_MAX : connections);
                 if (!http->daemons[i])
                         return -ENOMEM;
         }
@@ -391,7 +397,7 @@ int http_new(struct http **ret, struct service *service, const struct tls *tls,
         http->service = service;
         http->tls = tls;
         http->lingers = lingers;
-        http->n_daemons = tls ? 2 : 1;
+        http->n_daemons = tls ? ENCRYPTED + 1 : ENCRYPTED;
         connections_init(&http->connections, service->config, service->slot, service->id_prefix);
         relief_init(&http->relief, service->board, service->slot, now_usec());
         r = start_daemons(http);
@@ -425,7 +431,9 @@ void http_add(struct http *http, const struct endpoint *endpoint, int fd,
               const struct sockaddr *address, socklen_t size)
 {
         struct connections *connections = &http->connections;
-        struct MHD_Daemon *daemon = http->daemons[endpoint->tls ? ENCRYPTED : PLAIN];
+        struct MHD_Daemon *daemon = http->daemons[endpoint->admin ? ADMIN
+                                                  : endpoint->tls ? ENCRYPTED
+                                                                  : PLAIN];
         unsigned before = connections->n;
 
         /* Closes the descriptor itself when it fails. */

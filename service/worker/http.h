@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "worker/endpoint.h"
+#include "worker/health.h"
 #include "worker/linger.h"
 #include "worker/tls.h"
 #include "worker/transaction.h"
@@ -19,8 +20,9 @@
 /* Connections beyond worker_connections, whose first request is answered with 503. */
 #define HTTP_CONNECTIONS_BESIDE 16
 
-/* One for connections as they are, one for those that are encrypted. */
-#define HTTP_FDS_MAX 2
+/* One for connections as they are, one for those that are encrypted, one for those to the admin
+ * socket. */
+#define HTTP_FDS_MAX 3
 
 struct http;
 
@@ -44,6 +46,12 @@ void http_free(struct http *http);
 static inline unsigned http_connections_max(const struct config *config)
 {
         return config->http_worker_connections + HTTP_CONNECTIONS_BESIDE;
+}
+
+/** http_flights_max() - the same, those to the admin socket included. */
+static inline unsigned http_flights_max(const struct config *config)
+{
+        return http_connections_max(config) + HEALTH_CONNECTIONS_MAX;
 }
 
 /** http_fds() - readable when http_turn() has something to do. Return: how many there are. */

@@ -49,3 +49,11 @@ unsigned http_status_of(struct MHD_Connection *mhd)
 
         return info ? info->http_status : 0;
 }
+
+const struct MHD_Daemon *http_daemon_of(struct MHD_Connection *mhd)
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
+
+        return info ? info->daemon : NULL;
+}

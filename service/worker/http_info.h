@@ -14,6 +14,9 @@ struct connection;
 /** http_connection_of() - ours. Return: NULL: there was no memory for one. */
 struct connection *http_connection_of(struct MHD_Connection *mhd);
 
+/** http_daemon_of() - the library's. */
+const struct MHD_Daemon *http_daemon_of(struct MHD_Connection *mhd);
+
 /** http_session_of() - of GnuTLS. Return: NULL: it is not encrypted. */
 void *http_session_of(struct MHD_Connection *mhd);
 

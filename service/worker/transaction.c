@@ -14,6 +14,7 @@
 #include "request/ids.h"
 #include "request/route.h"
 #include "request/target.h"
+#include "worker/health.h"
 
 /* Beyond the limit this much of a body is read and dropped, so that the client reads the 413
  * instead of a reset connection. */
@@ -263,6 +264,17 @@ static bool run_at_once(struct transaction *transaction)
         return true;
 }
 
+/* The connection ends with it, and so it never holds a place for long. */
+static void answer_health(struct transaction *transaction)
+{
+        struct response *response = &transaction->response;
+
+        transaction->phase = TRANSACTION_ANSWERED;
+        health_answer(response, &transaction->arena, &transaction->request,
+                      transaction->service->board);
+        response->close = true;
+}
+
 bool transaction_head(struct transaction *transaction, struct verdict seen)
 {
         struct request *request = &transaction->request;
@@ -283,6 +295,10 @@ bool transaction_head(struct transaction *transaction, struct verdict seen)
                 return false;
         }
 
+        if (transaction->admin) {
+                answer_health(transaction);
+                return false;
+        }
         transaction->phase = TRANSACTION_BODY;
         if (strcmp(request->path, "*") != 0)
                 transaction->app = route_find(service->config, request->path, request->path_size);

@@ -63,6 +63,7 @@ struct transaction {
         void *connection;         /* http.c's */
         const struct address_set *trusted; /* the peer is one of them: he is believed what he says
                                               of his client; else NULL */
+        bool admin;                        /* it came to the admin socket */
         struct presence client;            /* whether he is still there */
         bool suspended;                    /* libmicrohttpd lets the connection rest */
         bool running;                      /* with an application thread, or waiting for one */
@@ -75,12 +76,12 @@ struct transaction {
         bool overdue;                  /* for too long: goes on without it */
         bool recorded;                 /* its access record is written */
         bool abandoned;                /* the client left before there was anything to send */
-        bool probed;                   /* he has closed his side: it is found out whether he is there */
-        unsigned redirects;            /* targets that its applications have named instead */
-        struct response instead;       /* what the client gets then */
+        bool probed;             /* he has closed his side: it is found out whether he is there */
+        unsigned redirects;      /* targets that its applications have named instead */
+        struct response instead; /* what the client gets then */
         struct arena instead_arena;
         _Atomic bool begins; /* its application says that it has a head to send */
-        bool reads;      /* counted in service->n_reading */
+        bool reads;          /* counted in service->n_reading */
         bool asks;      /* its application has not asked for the body that the client may send */
         bool gathered;  /* the whole request has arrived */
         bool begun;     /* its application has given the head of a response in pieces */

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "log/events.h"
 #include "worker/accept.h"
+#include "worker/admin.h"
 #include "worker/crash.h"
 #include "worker/greeting.h"
 #include "worker/hosting.h"
@@ -45,6 +46,7 @@ struct worker {
         struct greetings greetings;
         struct wear wear;
         struct http *http;
+        struct admin admin;
         struct acceptor *acceptor; /* NULL: it accepts no more */
         int notify;
         int signals;
@@ -69,7 +71,7 @@ struct worker {
 struct box_layout worker_box_layout(const struct config *config)
 {
         return (struct box_layout){
-                .n_flights = http_connections_max(config),
+                .n_flights = http_flights_max(config),
                 .output_size = output_memory_size(),
                 .log_size = log_memory_size(config->log_buffer),
         };
@@ -123,7 +125,7 @@ static void on_connected(void *data, const struct endpoint *endpoint, int fd,
 {
         struct worker *worker = data;
 
-        if (worker->config->http_proxy_protocol == PROXY_PROTOCOL_OFF)
+        if (endpoint->admin || worker->config->http_proxy_protocol == PROXY_PROTOCOL_OFF)
                 http_add(worker->http, endpoint, fd, address, size);
         else
                 greetings_add(&worker->greetings, endpoint, fd, address, size);
@@ -167,6 +169,7 @@ static void stop_accepting(struct worker *worker)
         atomic_store_explicit(&worker->service.slot->accepting, 0, memory_order_relaxed);
         acceptor_free(worker->acceptor);
         worker->acceptor = NULL;
+        admin_leave(&worker->admin);
 }
 
 /* With a thread that may be lost it leaves new connections to others, or to the backlog when it has
@@ -256,8 +259,14 @@ static int start_accepting(struct worker *worker)
         };
 
         worker->loop.slot = worker->service.slot;
-        atomic_store_explicit(&worker->service.slot->accepting, 1, memory_order_relaxed);
-        return acceptor_new(&worker->acceptor, &options);
+        int r = acceptor_new(&worker->acceptor, &options);
+
+        worker->admin =
+                (struct admin){.loop = &worker->loop, .connected = on_connected, .data = worker};
+        if (r == 0)
+                r = admin_watch(&worker->admin, options.endpoints, options.n_endpoints);
+        atomic_store_explicit(&worker->service.slot->accepting, r == 0, memory_order_relaxed);
+        return r;
 }
 
 /* Return: an exit_code; 0: serving. */
