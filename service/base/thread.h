@@ -3,8 +3,10 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 extern _Thread_local pid_t own_thread_id; /* 0: not asked for yet */
@@ -21,6 +23,16 @@ static inline pid_t own_thread(void)
 static inline void own_thread_forget(void)
 {
         own_thread_id = 0;
+}
+
+/** thread_usec() - for how long the calling thread has run; a system call of 0.2 us. What
+ * getrusage(2) has of it is some milliseconds old. */
+static inline uint64_t thread_usec(void)
+{
+        struct timespec ran;
+
+        (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+        return (uint64_t)ran.tv_sec * 1000000 + (uint64_t)ran.tv_nsec / 1000;
 }
 
 /* How often a thread stopped running so far. */

@@ -18,6 +18,8 @@ struct habit *habit_find(struct habits *habits, uint64_t seed, const char *path,
 
 void habit_took(struct habit *habit, uint64_t usec)
 {
+        if (usec == HABIT_UNKNOWN)
+                return;
         if (usec > HABIT_LONG_USEC && habit->score < SCORE_MAX)
                 habit->score++;
         else if (usec <= HABIT_LONG_USEC && habit->score > 0)

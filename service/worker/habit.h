@@ -14,6 +14,9 @@
 /* Beyond it others notice that they wait. */
 #define HABIT_LONG_USEC UINT64_C(2000)
 
+/* How long one took that says nothing. */
+#define HABIT_UNKNOWN UINT64_MAX
+
 #define HABITS_MAX 1024
 
 /* Of the paths that fall on the same place. */

@@ -143,19 +143,19 @@ static void wake(struct pool *pool)
                 pthread_cond_signal(&pool->stand);
 }
 
-static void end(struct pool *pool, struct job *job, uint64_t now, bool excused)
+static void end(struct pool *pool, struct job *job, uint64_t took)
 {
         job->lane->running--;
-        seats_leave(&pool->seats, job, now, excused);
+        seats_leave(&pool->seats, job, took);
         count(&pool->slot->busy, -1);
         job_list_append(&pool->finished, job);
 }
 
 /* By another thread than the leader's. A job that waited for room in this lane may start now, so
  * one more thread is woken. */
-static void give_back(struct pool *pool, struct job *job, uint64_t now, bool excused)
+static void give_back(struct pool *pool, struct job *job, uint64_t took)
 {
-        end(pool, job, now, excused);
+        end(pool, job, took);
         if (pool->waiting.first)
                 wake(pool);
         wake_tell(&pool->wake);
@@ -282,12 +282,12 @@ static bool run_here(struct pool *pool, struct job *job, struct stint *stint)
         if (leads) {
                 if (!excused)
                         lane_took(job->lane, stint->now - begun, stint->now);
-                end(pool, job, stint->now, excused);
+                end(pool, job, excused ? HABIT_UNKNOWN : stint->now - begun);
                 pool->has_finished = true;
         } else {
                 if (excused)
                         lane_excuse(job->lane);
-                give_back(pool, job, stint->now, excused);
+                give_back(pool, job, excused ? HABIT_UNKNOWN : stint->now - begun);
         }
         return leads;
 }
@@ -365,13 +365,19 @@ void pool_lead(struct pool *pool, const struct pool_loop *loop)
 
 static void work(struct pool *pool, struct job *job)
 {
+        struct thread_switches switches = thread_switches();
+        uint64_t ran = thread_usec(), took;
+
         start(pool, job);
         if (find_runnable(pool))
                 wake(pool);
         pthread_mutex_unlock(&pool->mutex);
         job->run(job);
+        took = now_usec() - job->begun;
+        if (lane_is_long(took) && thread_was_only_preempted(&switches))
+                took = thread_usec() - ran;
         pthread_mutex_lock(&pool->mutex);
-        give_back(pool, job, now_usec(), false);
+        give_back(pool, job, took);
 }
 
 static void *thread(void *data)

@@ -59,12 +59,12 @@ void seats_enter(struct seats *seats, struct job *job)
         seats->n++;
 }
 
-void seats_leave(struct seats *seats, struct job *job, uint64_t now, bool excused)
+void seats_leave(struct seats *seats, struct job *job, uint64_t took)
 {
         job_list_remove(&seats->running, job);
         seats->n--;
-        if (job->habit && !excused)
-                habit_took(job->habit, now - job->begun);
+        if (job->habit)
+                habit_took(job->habit, took);
 }
 
 uint64_t seats_wake_usec(const struct seats *seats, uint64_t now)

@@ -46,8 +46,8 @@ enum seats_room seats_room(const struct seats *seats, uint64_t now);
 /** seats_enter() - it runs. */
 void seats_enter(struct seats *seats, struct job *job);
 
-/** seats_leave() - it has run. @excused: how long says nothing about the job */
-void seats_leave(struct seats *seats, struct job *job, uint64_t now, bool excused);
+/** seats_leave() - it has run, for so long. */
+void seats_leave(struct seats *seats, struct job *job, uint64_t took);
 
 /** seats_wake_usec() - when the last one is free for all; USEC_NEVER: it is, or none is free. */
 uint64_t seats_wake_usec(const struct seats *seats, uint64_t now);

@@ -13,6 +13,7 @@ static void test_habits_are_learned_and_unlearned(void)
         struct habit habit = {0};
 
         habit_took(&habit, LONG);
+        habit_took(&habit, HABIT_UNKNOWN);
         assert(!habit_is_long(&habit)); /* one is an exception */
         habit_took(&habit, LONG);
         assert(habit_is_long(&habit));
@@ -54,7 +55,7 @@ static void test_the_last_seat_is_kept_after_a_short_one(void)
         seats_enter(&seats, &short_one);
         now = short_one.begun;
         assert(seats_room(&seats, now) == SEATS_NONE);
-        seats_leave(&seats, &short_one, now + SHORT, false);
+        seats_leave(&seats, &short_one, SHORT);
         assert(seats_room(&seats, now + SHORT) == SEATS_FOR_SHORT);
         assert(seats_wake_usec(&seats, now) == now + SEATS_KEPT_USEC);
         assert(seats_room(&seats, now + SEATS_KEPT_USEC) == SEATS_FOR_ALL);
@@ -88,7 +89,7 @@ static void test_nothing_else_is_kept(void)
         fill(&seats, jobs);
         seats_await(&seats, &waits);
         now = now_usec();
-        seats_leave(&seats, &jobs[0], now, false);
+        seats_leave(&seats, &jobs[0], LONG);
         assert(seats_room(&seats, now) == SEATS_FOR_ALL);
 
         seats_init(&seats, 1);
@@ -96,7 +97,7 @@ static void test_nothing_else_is_kept(void)
         assert(seats_room(&seats, now) == SEATS_FOR_ALL);
 }
 
-static void test_how_long_an_excused_one_took_says_nothing(void)
+static void test_what_a_job_took_is_its_habit(void)
 {
         struct habit habit = {0};
         struct job job = {.habit = &habit};
@@ -104,11 +105,11 @@ static void test_how_long_an_excused_one_took_says_nothing(void)
 
         seats_init(&seats, SEATS);
         for (unsigned i = 0; i < 4; i++) {
-                assert(!job_is_long(&job));
+                assert(job_is_long(&job) == (i == 3));
                 seats_enter(&seats, &job);
-                seats_leave(&seats, &job, job.begun + LONG, i < 2);
+                seats_leave(&seats, &job, i == 0 ? SHORT : LONG);
         }
-        assert(job_is_long(&job));
+        assert(job_is_long(&job) && seats.n == 0);
 }
 
 int main(void)
@@ -118,6 +119,6 @@ int main(void)
         test_the_last_seat_is_kept_after_a_short_one();
         test_it_is_kept_while_a_short_one_waits();
         test_nothing_else_is_kept();
-        test_how_long_an_excused_one_took_says_nothing();
+        test_what_a_job_took_is_its_habit();
         return 0;
 }
