@@ -94,6 +94,28 @@ def test_refusals_say_why(server):
     server.wait_for_line("EVENT=program-failed", "empty: it is no program")
 
 
+def test_what_cannot_be_executed_says_why(server, folder):
+    (folder / "lost").write_text("#!/nowhere/interpreter\n")
+    (folder / "lost").chmod(0o755)
+    shutil.copy(folder / "hello", folder / "busy")
+    assert server.ask("/lost").status == 500
+    server.wait_for_line("EVENT=program-failed", "lost: it, or the interpreter")
+    with open(folder / "busy", "r+b"):
+        assert server.ask("/busy").status == 500
+        server.wait_for_line("EVENT=program-failed", "busy: Text file busy")
+    assert server.ask("/busy").status == 200
+
+
+def test_environment_that_no_program_takes_is_refused(start, folder):
+    """256 KiB in all: here the configuration alone comes close to it."""
+    with start(TWO + application(folder, "".join(f"env.V{number:04} = {'x' * 180}\n" for number in range(1380)))) as server:
+        assert server.ask("/hello").status == 200
+        answer = server.ask("/hello", headers=[("X-Big", "x" * 8_000)])
+        assert answer.status == 431
+        server.wait_for_line(f"REQUEST_ID={answer.request_id}", "its environment is too large")
+        assert server.ask("/hello").status == 200
+
+
 SHELLSHOCK = ["() { :;}; echo; echo vulnerable", "() { _; } >_[$($())] { echo vulnerable; }", "$(touch shocked)", "`touch shocked`", "; touch shocked"]
 
 

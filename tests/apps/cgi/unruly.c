@@ -54,6 +54,25 @@ static void nothing(void)
 {
 }
 
+/* What it was sent. */
+static void prints(void)
+{
+        char bytes[4096];
+        ssize_t n;
+
+        while ((n = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0)
+                (void)!write(STDOUT_FILENO, bytes, (size_t)n);
+}
+
+static void prints_before_it_reads(void)
+{
+        static char bytes[1 << 20];
+
+        answer();
+        (void)!write(STDOUT_FILENO, bytes, sizeof(bytes));
+        prints();
+}
+
 static void headers_only(void)
 {
         say("Content-Type: text/plain\n");
@@ -344,18 +363,44 @@ static const struct {
         {                                                                                          \
                 "/" #name, name                                                                    \
         }
-        MODE(nothing),        MODE(headers_only),   MODE(endless_head),
-        MODE(endless_line),   MODE(endless_body),   MODE(junk),
-        MODE(drip_head),      MODE(drip_body),      MODE(nph),
-        MODE(short_length),   MODE(short_stream),   MODE(long_length),
-        MODE(large),          MODE(redirect),       MODE(loop),
-        MODE(silent),         MODE(ignores_term),   MODE(closes_stdout),
-        MODE(forks),          MODE(forks_quietly),  MODE(family),
-        MODE(family_streams), MODE(fails),          MODE(crashes),
-        MODE(errors),         MODE(error_bytes),    MODE(error_flood),
-        MODE(error_late),     MODE(born),           MODE(answer),
-        MODE(escapes),        MODE(escapes_loudly), MODE(escapes_silently),
-        MODE(leaves_group),   MODE(waits),          MODE(bare),
+        MODE(nothing),
+        MODE(headers_only),
+        MODE(endless_head),
+        MODE(endless_line),
+        MODE(endless_body),
+        MODE(junk),
+        MODE(drip_head),
+        MODE(drip_body),
+        MODE(nph),
+        MODE(short_length),
+        MODE(short_stream),
+        MODE(long_length),
+        MODE(large),
+        MODE(redirect),
+        MODE(loop),
+        MODE(silent),
+        MODE(ignores_term),
+        MODE(closes_stdout),
+        MODE(forks),
+        MODE(forks_quietly),
+        MODE(family),
+        MODE(family_streams),
+        MODE(fails),
+        MODE(crashes),
+        MODE(errors),
+        MODE(error_bytes),
+        MODE(error_flood),
+        MODE(error_late),
+        MODE(born),
+        MODE(answer),
+        MODE(escapes),
+        MODE(escapes_loudly),
+        MODE(escapes_silently),
+        MODE(leaves_group),
+        MODE(waits),
+        MODE(bare),
+        MODE(prints),
+        MODE(prints_before_it_reads),
 };
 
 int main(int argc, char *argv[])
