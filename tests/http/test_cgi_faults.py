@@ -202,21 +202,21 @@ def test_errors_are_bounded_and_what_is_dropped_is_counted(server):
 
 # -- clients that leave, workers that end ---------------------------------------------------------------------
 
-@pytest.mark.parametrize("mode, reset", [("silent", False), ("drip_body", False), ("family", True), ("escapes_silently", True)])
+@pytest.mark.parametrize("mode, reset", [("silent", False), ("drip_body", False), ("pauses", False), ("family", True), ("escapes_silently", True)])
 def test_client_that_leaves_ends_the_program(start, build, mode, reset):
     """No limit of time does it here."""
     with start(config(build, "timeout = 0\ndeadline = 0\nlinger = 200ms\n")) as server:
         connection = server.connect()
         connection.send(f"GET /{mode} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         wait_until(lambda: len(programs(build)) >= FAMILIES.get(mode, 1), 10, "the program runs")
-        if mode == "drip_body":
+        if mode in ("drip_body", "pauses"):
             connection.socket.recv(1)
         if reset:
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.socket.close()
         wait_until(lambda: not programs(build), 10, "it has ended")
         line = server.wait_for_line(f"GET /{mode} ", "OUTCOME=")
-        assert "OUTCOME=client-abort" in line and (mode == "drip_body" or " 499 " in line)
+        assert "OUTCOME=client-abort" in line and (mode in ("drip_body", "pauses") or " 499 " in line)
         assert re.search(r" CGI_PID=\d+ SIGNAL=(TERM|KILL)", line)
         assert not server.lines("EVENT=program-failed") and not server.lines("handler failed")
         assert len(server.workers()) == 1 and not children(server.workers()[0])

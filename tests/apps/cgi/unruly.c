@@ -188,6 +188,12 @@ static void waits(void)
         answer();
 }
 
+static void pauses(void)
+{
+        answer();
+        stay();
+}
+
 static void ignores_term(void)
 {
         (void)signal(SIGTERM, SIG_IGN);
@@ -363,44 +369,19 @@ static const struct {
         {                                                                                          \
                 "/" #name, name                                                                    \
         }
-        MODE(nothing),
-        MODE(headers_only),
-        MODE(endless_head),
-        MODE(endless_line),
-        MODE(endless_body),
-        MODE(junk),
-        MODE(drip_head),
-        MODE(drip_body),
-        MODE(nph),
-        MODE(short_length),
-        MODE(short_stream),
-        MODE(long_length),
-        MODE(large),
-        MODE(redirect),
-        MODE(loop),
-        MODE(silent),
-        MODE(ignores_term),
-        MODE(closes_stdout),
-        MODE(forks),
-        MODE(forks_quietly),
-        MODE(family),
-        MODE(family_streams),
-        MODE(fails),
-        MODE(crashes),
-        MODE(errors),
-        MODE(error_bytes),
-        MODE(error_flood),
-        MODE(error_late),
-        MODE(born),
-        MODE(answer),
-        MODE(escapes),
-        MODE(escapes_loudly),
-        MODE(escapes_silently),
-        MODE(leaves_group),
-        MODE(waits),
-        MODE(bare),
-        MODE(prints),
-        MODE(prints_before_it_reads),
+        MODE(nothing),        MODE(headers_only),   MODE(endless_head),
+        MODE(endless_line),   MODE(endless_body),   MODE(junk),
+        MODE(drip_head),      MODE(drip_body),      MODE(nph),
+        MODE(short_length),   MODE(short_stream),   MODE(long_length),
+        MODE(large),          MODE(redirect),       MODE(loop),
+        MODE(silent),         MODE(ignores_term),   MODE(closes_stdout),
+        MODE(forks),          MODE(forks_quietly),  MODE(family),
+        MODE(family_streams), MODE(fails),          MODE(crashes),
+        MODE(errors),         MODE(error_bytes),    MODE(error_flood),
+        MODE(error_late),     MODE(born),           MODE(answer),
+        MODE(escapes),        MODE(escapes_loudly), MODE(escapes_silently),
+        MODE(leaves_group),   MODE(waits),          MODE(bare),
+        MODE(pauses),         MODE(prints),         MODE(prints_before_it_reads),
 };
 
 int main(int argc, char *argv[])
