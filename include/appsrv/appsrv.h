@@ -78,7 +78,8 @@ typedef struct appsrv_req appsrv_req; /* one request */
  * appsrv_read() while it arrives, at the client's pace and at its own. Without it the body is
  * gathered before. A client that waits for a word to send it (Expect: 100-continue) gets that by
  * the first appsrv_read(). A handle() that waits for a slow client keeps others from it, so this
- * goes with APPSRV_F_CONCURRENT.
+ * goes with APPSRV_F_CONCURRENT. When half of the threads, or the only one, have bodies that have
+ * not arrived, those of further requests are gathered: appsrv_info(req, "body") tells which it is.
  */
 #define APPSRV_F_STREAM_BODY UINT64_C(2)
 
@@ -274,8 +275,8 @@ APPSRV_EXPORT const char *appsrv_arg(appsrv_req *req, const char *name, size_t *
  */
 APPSRV_EXPORT const char *appsrv_info(appsrv_req *req, const char *key);
 
-/** appsrv_body() - the whole body; "" when there is none, and with APPSRV_F_STREAM_BODY. May hold
- * any byte. */
+/** appsrv_body() - the whole body; "" when there is none, and when it is read as it arrives. May
+ * hold any byte. */
 APPSRV_EXPORT const void *appsrv_body(appsrv_req *req, size_t *len);
 
 /**

@@ -410,9 +410,10 @@ int child_spawn(struct child *child)
         return r;
 }
 
-int child_order(struct child *child, int orders)
+int child_order(struct child *child, int orders, unsigned serial)
 {
         struct order order = {
+                .serial = serial,
                 .worker_id = child->subject.worker_id,
                 .slot = child->slot,
                 .n_workers = child->n_workers,

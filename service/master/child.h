@@ -98,9 +98,9 @@ struct child {
  * generation. Return: 0, or a negative errno. */
 int child_spawn(struct child *child);
 
-/** child_order() - order it from a template, whose pid is to come; @orders: the master's end of
+/** child_order() - order it from a template, its pid is to come; @orders: the master's end of
  * order_socket(). Then child_adopt() or child_discard(). Return: 0, or a negative errno. */
-int child_order(struct child *child, int orders);
+int child_order(struct child *child, int orders, unsigned serial);
 
 /** child_adopt() - this is its process, a child of ours. Return: 0, or a negative errno: its end
  * would go unnoticed. */

@@ -530,7 +530,7 @@ const char *generation_loads(const struct generation *generation)
         return said;
 }
 
-bool generation_in_time(const struct generation *generation)
+static bool in_time_limit(const struct generation *generation)
 {
         bool in_time = generation->retry != NULL;
 
@@ -540,4 +540,12 @@ bool generation_in_time(const struct generation *generation)
                 in_time |= generation->children[i].state == WORKER_STARTING ||
                            generation->children[i].state == WORKER_DRAINING;
         return in_time;
+}
+
+bool generations_in_time(const struct generation *first)
+{
+        for (; first; first = first->next)
+                if (in_time_limit(first))
+                        return true;
+        return false;
 }

@@ -93,6 +93,6 @@ unsigned generation_processes(const struct generation *generation);
 /** generation_loads() - what one of those that start has said last; "": nothing. */
 const char *generation_loads(const struct generation *generation);
 
-/** generation_in_time() - whether some worker of it starts or drains within its time limit, or will
- * be tried again. */
-bool generation_in_time(const struct generation *generation);
+/** generations_in_time() - whether some worker of some generation starts or drains within its time
+ * limit, or will be tried again. */
+bool generations_in_time(const struct generation *first);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "master/dump.h"
 #include "master/generation.h"
+#include "master/hint.h"
 #include "master/listen.h"
 #include "master/notify.h"
 #include "master/orphans.h"
@@ -360,14 +361,7 @@ static int again(sd_event_source *source, uint64_t usec)
 /* Past their limits workers are killed; if even that does not help, systemd's own limit decides. */
 static bool is_worth_waiting(const struct master *master)
 {
-        bool in_time = false;
-
-        if (!master->coming && !master->stopping)
-                return false;
-        for (const struct generation *generation = master->generations; generation;
-             generation = generation->next)
-                in_time |= generation_in_time(generation);
-        return in_time;
+        return (master->coming || master->stopping) && generations_in_time(master->generations);
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *data)
@@ -456,6 +450,8 @@ static int add_sources(struct master *master)
                                                beat_accuracy(watchdog), on_beat, master);
         if (r >= 0)
                 r = scaling_begin(&master->scaling, event, &master->serving, log_of(master));
+        if (r >= 0)
+                r = hint_begin(event, log_of(master));
         return r < 0 ? r : sd_event_add_post(event, NULL, after_turn, master);
 }
 

@@ -9,10 +9,17 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "template/order.h"
 
 /* A worker's first word comes after its receipt, and must be heard after it. */
 #define PRIORITY_RECEIPTS (PRIORITY_WORDS - 1)
+
+/* One is to be expected; code of an application that floods the socket must not keep the master
+ * from its work. */
+#define RECEIPTS_PER_TURN      4
+#define RECEIPTS_TURNS         100
+#define RECEIPTS_INTERVAL_USEC (100 * USEC_PER_MSEC)
 
 static void deliver(struct preload *preload, int result)
 {
@@ -34,43 +41,53 @@ static bool is_new_child(const struct preload *preload, pid_t pid)
                !preload->owner->is_known(preload->data, pid);
 }
 
-static void take_receipt(struct preload *preload, pid_t result)
+/* Nobody has ordered it, or waits for it any more. */
+static void turn_away(const struct preload *preload, const struct receipt *receipt)
 {
-        int r = result;
+        if (receipt->result > 0 && is_new_child(preload, receipt->result))
+                (void)kill(receipt->result, SIGKILL);
+}
 
-        if (!preload->ordered)
+static void take_receipt(struct preload *preload, const struct receipt *receipt)
+{
+        int r = receipt->result;
+
+        if (!preload->ordered || receipt->serial != preload->serial) {
+                turn_away(preload, receipt);
                 return;
-        if (result > 0 && !is_new_child(preload, result))
+        }
+        if (r > 0 && !is_new_child(preload, r))
                 r = -ESRCH;
         if (r <= 0) {
                 deliver(preload, r < 0 ? r : -EBADMSG);
                 return;
         }
-        r = child_adopt(preload->ordered, result);
+        r = child_adopt(preload->ordered, receipt->result);
         if (r < 0)
-                (void)kill(result, SIGKILL);
+                (void)kill(receipt->result, SIGKILL);
         deliver(preload, r);
 }
 
-/* Return: whether the template may still say something. */
-static bool take_receipts(struct preload *preload)
+static void take_receipts(struct preload *preload)
 {
-        pid_t result;
-        int r;
+        struct receipt receipt;
 
-        while ((r = receipt_receive(preload->orders, &result)) == 1)
-                take_receipt(preload, result);
-        return r == -EAGAIN;
+        for (unsigned n = 0; n < RECEIPTS_PER_TURN; n++) {
+                int r = receipt_receive(preload->orders, &receipt);
+
+                if (r == 1)
+                        take_receipt(preload, &receipt);
+                else if (r == -EAGAIN)
+                        return;
+        }
 }
 
 static int on_receipt(sd_event_source *source, int fd, uint32_t events, void *data)
 {
-        struct preload *preload = data;
-
         (void)fd;
-        (void)events;
+        take_receipts(data);
         /* It has closed its end: its death is told by the kernel. */
-        if (!take_receipts(preload))
+        if (events & (EPOLLHUP | EPOLLERR))
                 (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
         return 0;
 }
@@ -101,7 +118,7 @@ static void on_ended(void *data, const struct child *child)
 {
         struct preload *preload = data;
 
-        (void)take_receipts(preload);
+        take_receipts(preload);
         close_orders(preload);
         if (preload->ordered)
                 deliver(preload, -ECANCELED);
@@ -154,6 +171,9 @@ static int watch_receipts(struct preload *preload)
 
         if (r >= 0)
                 r = sd_event_source_set_priority(preload->receipts, PRIORITY_RECEIPTS);
+        if (r >= 0)
+                r = sd_event_source_set_ratelimit(preload->receipts, RECEIPTS_INTERVAL_USEC,
+                                                  RECEIPTS_TURNS);
         return r < 0 ? r : 0;
 }
 
@@ -186,7 +206,7 @@ bool preload_takes_orders(const struct preload *preload)
 
 int preload_order(struct preload *preload, struct child *worker)
 {
-        int r = child_order(worker, preload->orders);
+        int r = child_order(worker, preload->orders, ++preload->serial);
 
         if (r == 0)
                 preload->ordered = worker;

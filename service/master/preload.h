@@ -24,6 +24,7 @@ struct preload {
         struct child template; /* EMPTY: there is none */
         int orders;            /* our end; -1: there is no template */
         sd_event_source *receipts;
+        unsigned serial;       /* of the last order */
         struct child *ordered; /* waits for its process; NULL: none */
 };
 

@@ -32,6 +32,7 @@ int spawn_block_signals(void)
         (void)sigaddset(&set, SIGTTIN);
         (void)sigaddset(&set, SIGTTOU);
         (void)sigaddset(&set, SIGUSR1);
+        (void)sigaddset(&set, SIGUSR2);
         return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
@@ -41,9 +42,11 @@ static void reset_signals(void)
 
         (void)sigemptyset(&none);
         (void)signal(SIGPIPE, SIG_DFL);
-        /* They are for the master; who sends them to all must not stop the workers. */
+        /* They are for the master; who sends them to all must not stop or end the workers. */
         (void)signal(SIGTTIN, SIG_IGN);
         (void)signal(SIGTTOU, SIG_IGN);
+        (void)signal(SIGUSR1, SIG_IGN);
+        (void)signal(SIGUSR2, SIG_IGN);
         (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

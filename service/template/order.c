@@ -78,12 +78,12 @@ int order_receive(int end, struct order *ret, int fds[static ORDER_FDS])
         return r < 0 ? r : 1;
 }
 
-int receipt_send(int end, pid_t result)
+int receipt_send(int end, const struct receipt *receipt)
 {
-        return send(end, &result, sizeof(result), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return send(end, receipt, sizeof(*receipt), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int receipt_receive(int end, pid_t *ret)
+int receipt_receive(int end, struct receipt *ret)
 {
         ssize_t size = recv(end, ret, sizeof(*ret), MSG_DONTWAIT | MSG_TRUNC);
 

@@ -21,10 +21,16 @@ enum order_fd {
 };
 
 struct order {
+        uint32_t serial;
         uint32_t worker_id;
         uint32_t slot; /* of the board */
         uint32_t n_workers;
         uint32_t box_kept; /* 1: by systemd */
+};
+
+struct receipt {
+        uint32_t serial; /* of the order */
+        int32_t result;  /* the worker's pid, or a negative errno */
 };
 
 /** order_socket() - the two ends: [0] is the master's. Return: 0, or a negative errno. */
@@ -43,10 +49,9 @@ int order_send(int end, const struct order *order, const int fds[static ORDER_FD
  */
 int order_receive(int end, struct order *ret, int fds[static ORDER_FDS]);
 
-/** receipt_send() - template: the pid of the worker that was ordered, or a negative errno. Return:
- * 0, or a negative errno. */
-int receipt_send(int end, pid_t result);
+/** receipt_send() - template: what became of an order. Return: 0, or a negative errno. */
+int receipt_send(int end, const struct receipt *receipt);
 
-/** receipt_receive() - master: the same. Return: 1; 0 when there is no template any more; -EAGAIN,
- * or another negative errno. */
-int receipt_receive(int end, pid_t *ret);
+/** receipt_receive() - master: the same. Return: 1; 0 when there is no template any more, or an
+ * empty message; -EAGAIN; -EBADMSG, or another negative errno. */
+int receipt_receive(int end, struct receipt *ret);

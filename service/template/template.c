@@ -163,6 +163,12 @@ static pid_t fork_worker(struct template *template, const struct order *order,
         return read(cradle->pid[0], &pid, sizeof(pid)) == sizeof(pid) ? pid : -ECHILD;
 }
 
+static int tell(const struct template *template, const struct order *order, int result)
+{
+        return receipt_send(template->orders,
+                            &(struct receipt){.serial = order->serial, .result = result});
+}
+
 /* The receipt comes before the worker can say anything. */
 static int carry_out(struct template *template, const struct order *order,
                      const int fds[static ORDER_FDS])
@@ -172,7 +178,7 @@ static int carry_out(struct template *template, const struct order *order,
         int r = open_cradle(&cradle);
 
         if (r < 0)
-                return receipt_send(template->orders, r);
+                return tell(template, order, r);
         pid = hosting_fork(&template->hosting, APPSRV_FORK_PREPARE);
         if (pid == 0) {
                 pid = fork_worker(template, order, fds, &cradle);
@@ -180,7 +186,7 @@ static int carry_out(struct template *template, const struct order *order,
                         return 0;
                 (void)hosting_fork(&template->hosting, APPSRV_FORK_PARENT);
         }
-        r = receipt_send(template->orders, pid);
+        r = tell(template, order, pid);
         if (r == 0 && pid > 0)
                 (void)!write(cradle.go[1], "", 1);
         close_cradle(&cradle);

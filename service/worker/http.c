@@ -540,9 +540,13 @@ void http_drain(struct http *http)
 void http_give_up(const struct http *http)
 {
         for (const struct connection *connection = http->connections.first; connection;
-             connection = connection->next)
+             connection = connection->next) {
+                overdues_cut(http->service, connection->transaction);
                 transaction_give_up(connection->transaction);
+        }
         for (const struct transaction *transaction = http->orphans.first; transaction;
-             transaction = transaction->next)
+             transaction = transaction->next) {
+                overdues_cut(http->service, transaction);
                 transaction_give_up(transaction);
+        }
 }

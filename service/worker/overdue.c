@@ -4,6 +4,7 @@
 #include "worker/overdue.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,9 @@
 #define PATIENCE_USEC (500 * USEC_PER_MSEC)
 #define LOOK_USEC     (5 * USEC_PER_MSEC)
 
+/* All of them together, when the worker ends: its master does not wait much longer. */
+#define PATIENCE_AT_THE_END_USEC USEC_PER_SEC
+
 #define NATIVE_MAX  ((size_t)8192)
 #define MESSAGE_MAX ((size_t)8192)
 #define RUNTIME_MAX ((size_t)32768)
@@ -26,26 +30,35 @@ struct overdue {
         struct overdue *next;
         const char *app;
         char id[FLIGHT_ID_MAX];
-        uint64_t limit;
+        uint64_t limit;              /* 0: that of the drain */
         const struct flight *flight; /* may be NULL, or somebody else's by now */
         uint64_t started_usec;
         int thread;
 };
 
-void overdues_add(struct overdues *overdues, const struct transaction *transaction, uint64_t limit)
+static struct overdue overdue_of(const struct transaction *transaction, uint64_t limit)
 {
         const struct flight *flight = transaction->flight;
+        struct overdue overdue = {
+                .app = app_name(transaction->service->apps[transaction->app]),
+                .limit = limit,
+                .flight = flight,
+                .started_usec = transaction->request.started_usec,
+                .thread = flight ? atomic_load(&flight->thread) : 0,
+        };
+
+        (void)snprintf(overdue.id, sizeof(overdue.id), "%s", transaction->request.id);
+        return overdue;
+}
+
+void overdues_add(struct overdues *overdues, const struct transaction *transaction, uint64_t limit)
+{
         struct overdue *overdue = calloc(1, sizeof(*overdue));
         struct overdue **link = &overdues->first;
 
         if (!overdue)
                 return; /* the access record tells of it, too */
-        overdue->app = app_name(transaction->service->apps[transaction->app]);
-        (void)snprintf(overdue->id, sizeof(overdue->id), "%s", transaction->request.id);
-        overdue->limit = limit;
-        overdue->flight = flight;
-        overdue->started_usec = transaction->request.started_usec;
-        overdue->thread = flight ? atomic_load(&flight->thread) : 0;
+        *overdue = overdue_of(transaction, limit);
         while (*link)
                 link = &(*link)->next;
         *link = overdue;
@@ -65,14 +78,21 @@ static void write_message(char message[static MESSAGE_MAX], const struct overdue
         const char *end = own ? strstr(own, "\n\n") : NULL;
         int length = end ? (int)(end - own) : own ? (int)strlen(own) : 0;
 
-        (void)snprintf(message, MESSAGE_MAX,
-                       "Application %s took more than %" PRIu64
-                       " ms for request %s; this worker is replaced%s%.*s",
-                       overdue->app, overdue->limit / USEC_PER_MSEC, overdue->id,
-                       length > 0 ? "\n" : "", length, own ? own : "");
+        int n = overdue->limit > 0
+                        ? snprintf(message, MESSAGE_MAX,
+                                   "Application %s took more than %" PRIu64
+                                   " ms for request %s; this worker is replaced",
+                                   overdue->app, overdue->limit / USEC_PER_MSEC, overdue->id)
+                        : snprintf(message, MESSAGE_MAX,
+                                   "Application %s was not done with request %s at the end of "
+                                   "graceful_timeout; the request is cut",
+                                   overdue->app, overdue->id);
+
+        (void)snprintf(message + n, MESSAGE_MAX - (size_t)n, "%s%.*s", length > 0 ? "\n" : "",
+                       length, own ? own : "");
 }
 
-static void write_event(struct service *service, const struct overdue *overdue, bool told)
+static void write_event(const struct service *service, const struct overdue *overdue, bool told)
 {
         char native[NATIVE_MAX] = "", runtime[RUNTIME_MAX] = "", message[MESSAGE_MAX];
         struct record record;
@@ -81,7 +101,8 @@ static void write_event(struct service *service, const struct overdue *overdue, 
                 (void)stacks_read(STACK_NATIVE, native, sizeof(native));
                 (void)stacks_read(STACK_RUNTIME, runtime, sizeof(runtime));
         }
-        record_event(&record, EVENT_REQUEST_TIMEOUT, &service->subject);
+        record_event(&record, overdue->limit > 0 ? EVENT_REQUEST_TIMEOUT : EVENT_DRAIN_TIMEOUT,
+                     &service->subject);
         record_string(&record, "APP", overdue->app);
         record_string(&record, "REQUEST_ID", overdue->id);
         record_string(&record, "STACK", native[0] ? native : NULL);
@@ -124,6 +145,23 @@ void overdues_turn(struct service *service, uint64_t now)
 uint64_t overdues_wake_usec(const struct overdues *overdues, uint64_t now)
 {
         return overdues->first ? now + LOOK_USEC : USEC_NEVER;
+}
+
+void overdues_cut(struct service *service, const struct transaction *transaction)
+{
+        struct overdues *overdues = &service->overdues;
+        struct overdue overdue;
+        bool told;
+
+        if (!transaction || !transaction->running || transaction->overdue)
+                return;
+        overdue = overdue_of(transaction, 0);
+        if (overdues->patience_end == 0)
+                overdues->patience_end = now_usec() + PATIENCE_AT_THE_END_USEC;
+        told = still_works(&overdue) && stacks_ask(overdue.thread);
+        while (told && !stacks_told() && now_usec() < overdues->patience_end)
+                (void)poll(NULL, 0, LOOK_USEC / USEC_PER_MSEC);
+        write_event(service, &overdue, told && stacks_told());
 }
 
 void overdues_finish(struct service *service)

@@ -27,5 +27,9 @@ void overdues_turn(struct service *service, uint64_t now);
 /** overdues_wake_usec() - when overdues_turn() has something to do; USEC_NEVER: nothing. */
 uint64_t overdues_wake_usec(const struct overdues *overdues, uint64_t now);
 
+/** overdues_cut() - the worker ends though the application is not done with a request: tell where
+ * it is, after overdues_finish(). Accepts NULL, and one that was told of. */
+void overdues_cut(struct service *service, const struct transaction *transaction);
+
 /** overdues_finish() - write all of them, with what is known by now. */
 void overdues_finish(struct service *service);

@@ -14,8 +14,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* SIGTTIN and SIGTTOU are the master's, and must not stop who is sent them along with it. */
-static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU};
+/* From SIGTTIN on they are the master's, and must not stop or end who is sent them along with it;
+ * an application may take the last two for itself. */
+static const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
 
 /* A signal handler is told nothing but the signal. */
 static struct {

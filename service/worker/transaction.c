@@ -209,31 +209,38 @@ void transaction_run(struct transaction *transaction, struct request *request,
         pool_submit(service->pool, &transaction->job);
 }
 
-/* Applications ask for lengths, so a body without one is gathered. And clients that are slow then
- * must not hold all application threads: half of them at most. */
-static bool may_ask(struct transaction *transaction)
+/* Clients that send slowly must not hold all application threads: half of them at most. */
+static bool may_read(struct transaction *transaction, unsigned most)
 {
         struct service *service = transaction->service;
-        const struct framing *framing = &transaction->framing;
 
-        if (!framing->waits || framing->chunked ||
-            service->n_asking >= service->config->server_threads / 2)
+        if (service->n_reading >= most)
                 return false;
-        service->n_asking++;
-        transaction->counted = true;
+        service->n_reading++;
+        transaction->reads = true;
         return true;
 }
 
-/* Whether the body is to be read while it arrives. */
+static void has_read(struct transaction *transaction)
+{
+        transaction->service->n_reading -= transaction->reads;
+        transaction->reads = false;
+}
+
+/* Whether the body is to be read while it arrives. Applications ask for lengths, so one without is
+ * gathered where they do not say that they want pieces. */
 static bool is_read(struct transaction *transaction)
 {
+        unsigned half = (unsigned)transaction->service->config->server_threads / 2;
+
         if (transaction->app < 0 || !has_body(&transaction->framing))
                 return false;
         switch (app_body_wish(transaction->service->apps[transaction->app])) {
         case BODY_STREAMED:
-                return true;
+                return may_read(transaction, half > 0 ? half : 1);
         case BODY_ASKED:
-                return may_ask(transaction);
+                return transaction->framing.waits && !transaction->framing.chunked &&
+                       may_read(transaction, half);
         case BODY_GATHERED:
                 break;
         }
@@ -361,6 +368,7 @@ static void describe_server(struct transaction *transaction)
 bool transaction_complete(struct transaction *transaction)
 {
         transaction->gathered = true;
+        has_read(transaction);
         if (transaction->exchange.intake) {
                 stream_end(transaction->exchange.intake, 0);
                 transaction->phase = TRANSACTION_RUNNING;
@@ -522,7 +530,7 @@ static void finish(struct transaction *transaction)
         if (!transaction->recorded)
                 write_record(transaction, outcome, &transaction->arena);
         flight_end(&transaction->service->flights, transaction->flight);
-        transaction->service->n_asking -= transaction->counted;
+        has_read(transaction);
         stream_free(transaction->exchange.stream);
         stream_free(transaction->exchange.intake);
         response_drop_file(&transaction->response);

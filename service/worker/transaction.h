@@ -43,7 +43,7 @@ struct service {
         uint64_t id_prefix; /* random, so that REQUEST_IDs of two workers never meet */
         uint64_t id_counter;
         uint64_t went_well; /* requests, for the choice of those that are recorded */
-        unsigned n_asking;  /* requests whose applications may wait for bodies that they ask for */
+        unsigned n_reading; /* requests whose applications may wait for the rest of their bodies */
         struct overdues overdues; /* that are not told of yet */
         unsigned n_overdue;       /* requests whose threads have not come back */
         bool overdue; /* an application thread may be lost: the worker should be replaced */
@@ -80,7 +80,7 @@ struct transaction {
         struct response instead; /* what the client gets then */
         struct arena instead_arena;
         _Atomic bool begins; /* its application says that it has a head to send */
-        bool counted;        /* among service->n_asking */
+        bool reads;      /* counted in service->n_reading */
         bool asks;      /* its application has not asked for the body that the client may send */
         bool gathered;  /* the whole request has arrived */
         bool begun;     /* its application has given the head of a response in pieces */

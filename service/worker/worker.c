@@ -349,6 +349,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
         wake = earliest(wake, greetings_wake_usec(&worker->greetings));
         wake = earliest(wake, overdues_wake_usec(&worker->service.overdues, now));
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
+        wake = earliest(wake, trim_wake_usec(&worker->trim));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
         return earliest(spin_pause(&worker->spin, library), wake > now ? wake - now : 0);
@@ -493,6 +494,7 @@ int worker_run(const struct worker_options *options)
         };
         int code;
 
+        trim_init();
         if (options->preloaded) {
                 worker.host = options->preloaded->host;
                 worker.hosting = options->preloaded->hosting;

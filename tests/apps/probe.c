@@ -432,6 +432,29 @@ static int outlast(appsrv_req *req, struct probe *probe)
         return send_text(req, 200, text);
 }
 
+/* For ?ms=, in a process of its own, and so do those that it forks. */
+static void explode(int64_t end)
+{
+        const struct timespec pause = {.tv_nsec = 20 * NSEC_PER_MSEC};
+
+        (void)signal(SIGCHLD, SIG_IGN);
+        while (now_ns() < end) {
+                (void)fork();
+                (void)nanosleep(&pause, NULL);
+        }
+        _exit(0);
+}
+
+static int bomb(appsrv_req *req, struct probe *probe)
+{
+        int64_t end = now_ns() + (int64_t)argument(req, "ms") * NSEC_PER_MSEC;
+
+        (void)probe;
+        if (fork() == 0)
+                explode(end);
+        return send_text(req, 200, "it has begun\n");
+}
+
 static const struct route routes[] = {
         {"/", root},           {"/echo", echo},
         {"/log", log_body},    {"/fields", log_fields},
@@ -446,6 +469,7 @@ static const struct route routes[] = {
         {"/file", file},       {"/orphan", log_orphan},
         {"/numbers", numbers}, {"/keep", keep},
         {"/extend", extended}, {"/outlast", outlast},
+        {"/bomb", bomb},
 };
 
 static int handle(appsrv_req *req, void *self)

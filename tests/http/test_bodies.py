@@ -205,6 +205,29 @@ def test_more_uploads_than_threads(start):
         assert [told(connection.receive())[:2] for connection in connections] == [(0, 200_000)] * 10
 
 
+def test_slow_uploads_leave_threads_for_others(start):
+    """Half of the threads wait for two of them; the others are gathered, and read when they are there."""
+    with start("[server]\nworkers = 1\nthreads = 4\n", application="reader") as server, contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(server.connect()) for _ in range(8)]
+        for number, connection in enumerate(slow):
+            connection.send(head(f"/?n={number}", "Content-Length: 200000") + bytes(1000))
+        wait_until(lambda: len(server.lines("first bytes")) == 2, 10, "two are read")
+        for _ in range(10):
+            assert told(server.ask("/deaf", method="POST", body=b"x"))[0] == 0
+        assert len(server.lines("first bytes")) == 2
+        for connection in reversed(slow):
+            connection.send(bytes(199_000))
+        assert [told(connection.receive())[:2] for connection in slow] == [(0, 200_000)] * 8
+        # those that have arrived do not count any more
+        again = [stack.enter_context(server.connect()) for _ in range(2)]
+        for connection in again:
+            connection.send(head("/", "Content-Length: 10") + b"first")
+        wait_until(lambda: len(server.lines("first bytes")) == 10, 10, "two more are read")
+        for connection in again:
+            connection.send(b"rest!")
+            assert told(connection.receive())[:2] == (0, 10)
+
+
 def test_drain_lets_it_arrive(start):
     with start(ONE, application="reader") as server, server.connect() as connection:
         connection.send(head("/", "Content-Length: 10") + b"first")

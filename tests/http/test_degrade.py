@@ -76,12 +76,14 @@ def test_master_that_loses_many_workers_does_not_grow(start, build):
 def test_nor_does_it_under_valgrind(start, build, tmp_path):
     if build.is_sanitized:
         pytest.skip("valgrind does not run sanitized programs")
+    if DEATHS < WHOLE:
+        pytest.skip("takes minutes: make deaths; test_valgrind.py has a few deaths")
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind is not installed")
-    workers = max(4, WORKERS // 2)
+    workers = WORKERS // 2
     patient = CONFIG.replace("workers = 2", f"workers = {workers}") + "watchdog = 1min\nstart_timeout = 2min\n"
     with start(patient, wrapper=VALGRIND) as server:
-        growth = lose_many(server, DEATHS // 6 if DEATHS < WHOLE else DEATHS, workers)
+        growth = lose_many(server, DEATHS, workers)
         print(growth)
         # workers have no last look at their memory: that is the master's test
         server.signal(signal.SIGQUIT)

@@ -156,7 +156,9 @@ def test_request_that_outlasts_the_drain_has_its_record(start):
             connection.send(b"GET /sleep?ms=20000 HTTP/1.1\r\nHost: a\r\n\r\n")
             wait_until(lambda: any("(1 busy)" in state for state in server.states()), 10, "busy")
             assert server.stop() == 0
-        assert "shutdown" in server.wait_for_line("/sleep")
+        assert "shutdown" in server.wait_for_line("GET /sleep", "OUTCOME=")
+        [told] = server.lines("EVENT=drain-timeout")
+        assert "Application probe was not done with request" in told and "APP=probe" in told and "nanosleep" in told.split(" STACK=")[1]
 
 
 def test_told_to_quit_it_ends_at_once_and_cut_requests_have_their_records(start):

@@ -360,6 +360,38 @@ def test_environment_of_a_worker_is_its_masters_word(start, build, tmp_path):
         assert server.ask("/").body.decode() == f"NOTIFY_SOCKET={tmp_path}/runtime/notify\n"
 
 
+# -- signals for all of them -----------------------------------------------------------------
+
+def test_signals_that_are_sent_to_all_processes_end_none(start):
+    with start(WORKERS) as server:
+        workers = server.workers()
+        for number, word in [(signal.SIGUSR1, "EVENT=service-state"), (signal.SIGUSR2, "EVENT=signal-ignored"),
+                             (signal.SIGWINCH, "")]:
+            os.killpg(server.process.pid, number)
+            server.wait_for_line(word)
+        assert server.ask("/").status == 200 and server.workers() == workers
+        os.killpg(server.process.pid, signal.SIGHUP)
+        wait_until(lambda: len(server.workers()) == 2 and not set(workers) & set(server.workers()), 20, "a new generation")
+        assert not server.lines("EVENT=worker-died") and server.ask("/").status == 200
+
+
+def test_console_that_is_gone_ends_nobody(start, tmp_path):
+    fifo = tmp_path / "console"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: reader is not None and os.close(reader))
+        server = stack.enter_context(start(WORKERS, wrapper=("sh", "-c", 'exec "$@" >"$0" 2>&1', fifo)))
+        os.close(reader)
+        reader = None
+        before = server.workers()
+        for target in ("/print?text=to%20nobody", "/"):
+            assert server.ask(target).status == 200
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: len(server.workers()) == 2 and before[0] not in server.workers(), 10, "replaced")
+        assert server.ask("/").status == 200 and server.stop() == 0
+
+
 # -- what wears out ----------------------------------------------------------------------
 
 def test_all_workers_hung_are_all_replaced(start):

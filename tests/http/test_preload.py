@@ -163,6 +163,15 @@ def test_worker_has_nothing_of_the_template(serve):
         wait_until(lambda: kinds(one) == kinds(other), 10, f"they are the same: {kinds(one)}, {kinds(other)}")
 
 
+def test_where_stacks_go_is_each_ones_own(serve):
+    def files(pid):
+        return {os.stat(f"/proc/{pid}/fd/{fd}").st_ino for fd, name in descriptors(pid).items() if "appsrv-stack" in name}
+
+    with serve() as server:
+        one, two, three = (files(pid) for pid in (template(server), *workers(server)))
+        assert len(one) == len(two) == len(three) == 2 and len(one | two | three) == 6
+
+
 # -- in a worker all is as without it ------------------------------------------------------------
 
 def test_records_name_the_worker_and_the_request(start):
@@ -303,49 +312,44 @@ os.register_at_fork(after_in_parent=lambda: os.path.exists("now") and (os.unlink
         assert not (server.folder / "now").exists() and server.ask("/").status == 200
 
 
-@pytest.mark.parametrize("lie", ["bytes(1)", "struct.pack('i', 1)", "struct.pack('i', os.getppid())", "struct.pack('i', os.getpid())",
-                                 "struct.pack('i', -11)", "struct.pack('i', 0)", "bytes(4096)"])
-def test_what_it_says_is_not_believed(serve, lie):
-    """Code of the application finds the socket of the orders and says what it likes."""
+# the serial of the third order, and a result
+@pytest.mark.parametrize("lie, told", [
+    ("struct.pack('Ii', 3, 1)", "No such process"), ("struct.pack('Ii', 3, os.getppid())", "No such process"),
+    ("struct.pack('Ii', 3, os.getpid())", "No such process"), ("struct.pack('Ii', 3, -11)", "Resource temporarily unavailable"),
+    ("struct.pack('Ii', 3, 0)", "Bad message"), ("struct.pack('Ii', 2, -11)", None), ("struct.pack('Ii', 9, 1)", None), ("bytes(1)", None),
+    ("bytes(4096)", None), ("b''", None)])
+def test_what_it_says_is_not_believed(serve, lie, told):
+    """Code of the application finds the socket of the orders and says what it likes, before the receipt."""
     lies = MODULE + f"""
 import socket
 import struct
-import threading
-import time
 
 
-def lie():
-    while True:
-        for fd in range(3, 64):
-            try:
-                with socket.socket(fileno=os.dup(fd)) as one:
-                    if one.family == socket.AF_UNIX and one.type == socket.SOCK_SEQPACKET:
-                        one.send({lie}, socket.MSG_DONTWAIT)
-            except OSError:
-                pass
-        time.sleep(0.001)
+def before():
+    for fd in range(3, 64) if os.path.exists("lie") else ():
+        try:
+            with socket.socket(fileno=os.dup(fd)) as one:
+                if one.family == socket.AF_UNIX and one.type == socket.SOCK_SEQPACKET:
+                    one.send({lie}, socket.MSG_DONTWAIT)
+        except OSError:
+            pass
 
 
-def begin():
-    threading.Thread(target=lie, daemon=True).start()
-
-
-if os.path.exists("lie"):
-    begin()
+os.register_at_fork(before=before)
 """
     with serve(lies) as server:
         pids = workers(server)
         (server.folder / "lie").touch()
-        os.kill(template(server), signal.SIGKILL)
-        server.wait_for_line("EVENT=template-ready", after=1)
-        told = len(server.lines("EVENT=worker-"))
         os.kill(pids[0], signal.SIGKILL)
-        wait_until(lambda: len(server.lines("EVENT=worker-")) > told + 1, 10, "something came of it")
-        assert server.process.poll() is None and pids[1] in workers(server) and server.ask("/").status == 200
+        if told:
+            server.wait_for_line(f"it cannot be forked: {told}")
+        else:
+            wait_until(lambda: len(workers(server)) == 2, 10, "it has no effect")
+        assert pids[1] in workers(server) and server.ask("/").status == 200
         (server.folder / "lie").unlink()
-        os.kill(template(server), signal.SIGKILL)
-        wait_until(lambda: len(workers(server)) == 2 and not has_ended(pids[1]), 30, "all are there again")
-        wait_until(lambda: len(children(server.process.pid)) == 3, 10, "nobody else is")
+        wait_until(lambda: len(children(server.process.pid)) == 3 and len(workers(server)) == 2, 30, "all are there again, and nobody else")
+        started = [pid_of(line) for line in server.lines("EVENT=worker-started")]
+        assert not {1, server.process.pid, template(server)} & set(started) and len(set(started)) == len(started)
 
 
 def test_death_of_the_master_ends_all(serve):
@@ -436,6 +440,34 @@ def test_workers_are_recycled_and_their_number_changes(serve):
         assert template(server) == made and not server.lines("-died")
 
 
+SLOW_TO_FORK = MODULE + """
+import time
+os.register_at_fork(before=lambda: os.path.exists("slow") and time.sleep(1))
+"""
+
+
+def test_worker_that_comes_when_it_is_not_wanted_any_more_goes(serve):
+    with serve(SLOW_TO_FORK) as server:
+        (server.folder / "slow").touch()
+        server.signal(signal.SIGTTIN)
+        server.wait_for_line("EVENT=scaled", "Up to 3 workers")
+        server.signal(signal.SIGTTOU)
+        server.wait_for_line("EVENT=scaled", "Down to 2 workers")
+        assert len(server.lines("EVENT=worker-started")) == 2, "it has not come yet"
+        server.wait_for_line("EVENT=worker-started", after=2)
+        wait_until(lambda: len(workers(server)) == 2, 10, "one has gone")
+        assert server.ask("/").status == 200
+
+
+def test_stop_while_a_worker_is_on_its_way(serve):
+    with serve(SLOW_TO_FORK) as server:
+        (server.folder / "slow").touch()
+        os.kill(workers(server)[0], signal.SIGKILL)
+        server.wait_for_line("EVENT=worker-died")
+        assert len(server.lines("EVENT=worker-started")) == 2
+    assert not server.lines("EVENT=template-died") and not server.lines("EVENT=worker-died")[1:]
+
+
 def test_status_shows_it(serve, build):
     with serve() as server:
         socket = server.folder / "runtime" / "status"
@@ -452,7 +484,7 @@ def test_status_shows_it(serve, build):
 
 def test_memory_is_shared(serve, build):
     """What was loaded is in memory once: each worker has little of its own."""
-    loads = MODULE + "\nGOODS = [bytes([n % 256]) * 1000 for n in range(40000)]\n"
+    loads = MODULE.replace("    return [", "    gc.collect()\n    return [") + "\nimport gc\nGOODS = [[n] for n in range(400000)]\n"
 
     def own(pid):
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")

@@ -178,3 +178,21 @@ def test_slow_clients_are_cut_and_disturb_nobody(start, build, tmp_path):
                 break
         print("p99 in ms, alone and beside:", alone, beside, "grown by kB:", grown)
         assert undisturbed(alone, beside)
+
+
+def test_memory_of_a_crowd_is_given_back(start, build, tmp_path):
+    if build.is_sanitized:
+        pytest.skip("a sanitizer keeps what is freed")
+    config = configuration(build, tmp_path).replace("workers = 2", "workers = 1\nthreads = 8").replace(f"{TIMEOUT}s", "2s")
+    with start(config) as server, contextlib.ExitStack() as stack:
+        [worker] = server.workers()
+        assert server.ask("/").status == 200
+        before = memory_of(worker, "RssAnon")
+        for _ in range(1200):
+            client = stack.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(server.address)
+            client.send(KINDS["reader"][0])
+        wait_until(lambda: memory_of(worker, "RssAnon") - before > 25_000, 20, "the crowd costs memory")
+        wait_until(lambda: len(server.lines("OUTCOME=timeout")) == 1200, 20, "all are cut")
+        wait_until(lambda: memory_of(worker, "RssAnon") - before < 9000, 10, "the memory is given back")

@@ -192,6 +192,7 @@ def test_deadlock_without_a_limit_holds_one_worker(serve):
             assert pid in server.workers() and not server.lines("EVENT=worker-hung")
             assert server.stop() == 0
             server.wait_for_line("GET /deadlock", "OUTCOME=shutdown")
+            assert "in keeps_the_gil" in server.wait_for_line("EVENT=drain-timeout", "RUNTIME_STACK=", " STACK=")
 
 
 def test_thread_that_never_ends_is_told_and_cut(serve):

@@ -41,7 +41,7 @@
 #define generation_living    virtual_generation_living
 #define generation_loads     virtual_generation_loads
 #define generation_processes virtual_generation_processes
-#define generation_in_time   virtual_generation_in_time
+#define generations_in_time  virtual_generations_in_time
 #define scaling_begin        virtual_scaling_begin
 
 #include "base/cleanup.h"

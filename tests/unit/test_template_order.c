@@ -49,7 +49,8 @@ static void close_fds(const int fds[static ORDER_FDS])
 
 static void test_order_arrives(void)
 {
-        const struct order sent = {.worker_id = 3, .slot = 7, .n_workers = 9, .box_kept = 1};
+        const struct order sent = {
+                .serial = 5, .worker_id = 3, .slot = 7, .n_workers = 9, .box_kept = 1};
         struct order order;
         int ends[2], fds[ORDER_FDS], got[ORDER_FDS];
 
@@ -123,22 +124,24 @@ static void test_what_is_no_order_is_refused(void)
 
 static void test_receipts(void)
 {
+        const struct receipt pid = {.serial = 1, .result = 4711}, failure = {2, -EAGAIN};
+        struct receipt got;
         int ends[2];
-        pid_t result = 0;
 
         assert(order_socket(ends) == 0);
-        assert(receipt_receive(ends[MASTER], &result) == -EAGAIN);
-        assert(receipt_send(ends[TEMPLATE], 4711) == 0);
-        assert(receipt_send(ends[TEMPLATE], -EAGAIN) == 0);
-        assert(receipt_receive(ends[MASTER], &result) == 1 && result == 4711);
-        assert(receipt_receive(ends[MASTER], &result) == 1 && result == -EAGAIN);
-        assert(send(ends[TEMPLATE], "ab", 2, 0) == 2);
-        assert(receipt_receive(ends[MASTER], &result) == -EBADMSG);
-        assert(send(ends[TEMPLATE], "12345", 5, 0) == 5);
-        assert(receipt_receive(ends[MASTER], &result) == -EBADMSG);
+        assert(receipt_receive(ends[MASTER], &got) == -EAGAIN);
+        assert(receipt_send(ends[TEMPLATE], &pid) == 0);
+        assert(receipt_send(ends[TEMPLATE], &failure) == 0);
+        assert(receipt_receive(ends[MASTER], &got) == 1 && memcmp(&got, &pid, sizeof(got)) == 0);
+        assert(receipt_receive(ends[MASTER], &got) == 1 &&
+               memcmp(&got, &failure, sizeof(got)) == 0);
+        assert(send(ends[TEMPLATE], "1234567", 7, 0) == 7);
+        assert(receipt_receive(ends[MASTER], &got) == -EBADMSG);
+        assert(send(ends[TEMPLATE], "123456789", 9, 0) == 9);
+        assert(receipt_receive(ends[MASTER], &got) == -EBADMSG);
         assert(close(ends[TEMPLATE]) == 0);
-        assert(receipt_receive(ends[MASTER], &result) == 0);
-        assert(receipt_send(ends[MASTER], 1) == -EPIPE);
+        assert(receipt_receive(ends[MASTER], &got) == 0);
+        assert(receipt_send(ends[MASTER], &pid) == -EPIPE);
         assert(close(ends[MASTER]) == 0);
 }
 
