@@ -18,12 +18,10 @@
 #define INTERVAL_USEC USEC_PER_SEC
 #define ACCURACY_USEC (10 * USEC_PER_MSEC)
 
-#define REQUESTS_MAX ((size_t)8192)
-
 /* The requests of one worker. */
 struct in_flight {
         unsigned n;
-        char lines[REQUESTS_MAX]; /* the first of them */
+        char lines[OBITUARY_LINES_MAX]; /* the first of them */
 };
 
 static struct status_sample sample_of(struct child *child)

@@ -12,10 +12,13 @@
 /* Requests that are listed by name; of more the number is told. */
 #define OBITUARY_REQUESTS_MAX 16
 
+/* Room for these, a line each. */
+#define OBITUARY_LINES_MAX 8192
+
 /* Texts that the record refers to. */
 struct obituary {
         char cause[64 + CORE_NAME_MAX];
-        char requests[8192];
+        char requests[OBITUARY_LINES_MAX];
         char ids[OBITUARY_REQUESTS_MAX][FLIGHT_ID_MAX];
         char stack[BOX_STACK_SIZE];
         char output[OUTPUT_TAIL_MAX];

@@ -12,8 +12,7 @@
 #include "base/clock.h"
 #include "master/obituary.h"
 
-#define MESSAGE_MAX  1024
-#define REQUESTS_MAX ((size_t)8192)
+#define MESSAGE_MAX 1024
 
 static const struct record_subject nobody = {0};
 
@@ -91,7 +90,7 @@ void report_scaled(struct log *log, int by, unsigned wanted, const char *why)
 
 void report_cut(struct log *log, const struct record_subject *subject, const struct box *box)
 {
-        char requests[REQUESTS_MAX], title[TITLE_MAX];
+        char requests[OBITUARY_LINES_MAX], title[TITLE_MAX];
         unsigned n = obituary_requests(requests, sizeof(requests), box);
         struct record record;
 

@@ -13,6 +13,7 @@ import pytest
 
 from lib import builds
 from lib.client import Load
+from lib.serving import Serving
 from lib.wait import wait_until
 
 # one thread each, so that few clients are a load
@@ -126,10 +127,17 @@ class Flood:
             tail = received[-4:]
 
 
-def test_requests_too_short_to_queue_make_it_grow_too(start, build):
+def processors(build, folder):
+    """How many of them the server may use: it has as many workers unless it is told otherwise."""
+    folder.mkdir()
+    with Serving(build, folder, "[server]\nworkers = auto\n") as server:
+        return len(server.workers())
+
+
+def test_requests_too_short_to_queue_make_it_grow_too(start, build, tmp_path):
     if build.is_sanitized:
         pytest.skip("takes seconds, and the other build has the same numbers")
-    if len(os.sched_getaffinity(0)) < 2:
+    if processors(build, tmp_path / "auto") < 2:
         pytest.skip("a second worker would have no processor")
     with start(RANGE.replace("threads = 1", "threads = 2") + "[log]\naccess = off\n") as server:
         # who leads runs them himself, one after the other
