@@ -80,7 +80,7 @@ struct transaction {
         struct response instead; /* what the client gets then */
         struct arena instead_arena;
         _Atomic bool begins; /* its application says that it has a head to send */
-        bool reads;      /* counted in service->n_reading */
+        bool reads;          /* counted in service->n_reading */
         bool asks;      /* its application has not asked for the body that the client may send */
         bool gathered;  /* the whole request has arrived */
         bool begun;     /* its application has given the head of a response in pieces */
