@@ -301,7 +301,7 @@ install: all                            ## into $(DESTDIR)$(prefix)
 	install -D -m 0644 $(B)/appsrv.ini $(DESTDIR)$(sysconfdir)/appsrv/appsrv.ini
 	install -d -m 0755 $(DESTDIR)$(sysconfdir)/appsrv/conf.d
 	install -D -m 0644 -t $(DESTDIR)$(unitdir) $(B)/appsrv.service units/appsrv.socket \
-	   units/appsrv-https.socket
+	   units/appsrv-admin.socket units/appsrv-https.socket
 	install -D -m 0644 $(B)/appsrv.catalog $(DESTDIR)$(catalogdir)/appsrv.catalog
 	install -D -m 0644 $(B)/appsrv.8 $(DESTDIR)$(mandir)/man8/appsrv.8
 	install -D -m 0644 $(B)/appsrv.ini.5 $(DESTDIR)$(mandir)/man5/appsrv.ini.5

@@ -52,18 +52,18 @@ struct exchange {
         struct response *response;
         struct arena *arena;
         struct app *app;
-        int status;             /* what the application wants unless it says otherwise; 0: 200 */
-        bool sent;              /* the application has given its response, or its head */
-        struct stream *stream;  /* of a response that is given piece by piece; NULL: none */
-        uint64_t written;       /* bytes of it */
-        struct stream *intake;  /* the body of a request that is read while it arrives; or NULL */
-        size_t read;            /* bytes of a gathered body that were read */
-        const char *redirect;   /* the target whose answer is wanted instead; NULL: none */
-        const char *reason;     /* static text, for the access record: what went wrong; or NULL */
+        int status;            /* what the application wants unless it says otherwise; 0: 200 */
+        bool sent;             /* the application has given its response, or its head */
+        struct stream *stream; /* of a response that is given piece by piece; NULL: none */
+        uint64_t written;      /* bytes of it */
+        struct stream *intake; /* the body of a request that is read while it arrives; or NULL */
+        size_t read;           /* bytes of a gathered body that were read */
+        const char *redirect;  /* the target whose answer is wanted instead; NULL: none */
+        const char *reason;    /* static text, for the access record: what went wrong; or NULL */
         struct program_end program; /* of type cgi: the last one that ran for it */
-        _Atomic int32_t *group; /* where a process group is noted that works for it; or NULL */
-        _Atomic bool abandoned; /* nobody waits for the response any more */
-        _Atomic int alarm;      /* an eventfd that is told so; 0: none */
+        _Atomic int32_t *group;     /* where a process group is noted that works for it; or NULL */
+        _Atomic bool abandoned;     /* nobody waits for the response any more */
+        _Atomic int alarm;          /* an eventfd that is told so; 0: none */
         /* Tells the loop thread that there is something to send. Any thread. */
         void (*news)(void *data);
         void *news_data;

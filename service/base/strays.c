@@ -10,13 +10,13 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 
 /* One that the kernel cannot end (a disk that does not answer) is not waited for. */
 #define ROUNDS     50
@@ -138,10 +138,10 @@ static struct round look_around(const pid_t *pids, size_t n)
         const struct dirent *entry;
 
         while (folder && (entry = readdir(folder))) {
-                pid_t pid = (pid_t)strtoul(entry->d_name, NULL, 10); /* 0 when it is no number */
+                uint64_t pid;
 
-                if (pid > 0)
-                        look_at(&round, pid, own, pids, n);
+                if (parse_number(entry->d_name, &pid) == 0)
+                        look_at(&round, (pid_t)pid, own, pids, n);
         }
         if (folder)
                 (void)closedir(folder);

@@ -157,6 +157,19 @@ static void add_extra_field(struct record *record, enum access_field field,
                 record_bytes(record, name, request->trace, REQUEST_TRACE_SIZE);
 }
 
+static void add_program_field(struct record *record, enum access_field field,
+                              const struct program_end *program)
+{
+        const char *name = field_names[field];
+
+        if (field == FIELD_CGI_PID && program->pid > 0)
+                record_number(record, name, (uint64_t)program->pid);
+        else if (field == FIELD_EXIT_CODE)
+                program_add_exit_code(record, name, program);
+        else if (field == FIELD_SIGNAL)
+                program_add_signal(record, name, program);
+}
+
 /*
  * One case a row of access.def, without a default: the compiler finds a row that is not filled in
  * and a case without a row.
@@ -203,14 +216,9 @@ static void add_field(struct record *record, enum access_field field, const stru
                 record_string(record, name, outcome_name(access->outcome));
                 break;
         case FIELD_CGI_PID:
-                if (access->program.pid > 0)
-                        record_number(record, name, (uint64_t)access->program.pid);
-                break;
         case FIELD_EXIT_CODE:
-                program_add_exit_code(record, name, &access->program);
-                break;
         case FIELD_SIGNAL:
-                program_add_signal(record, name, &access->program);
+                add_program_field(record, field, &access->program);
                 break;
         case FIELD_SAMPLE:
                 if (access->sample > 1)

@@ -76,7 +76,7 @@ struct transaction {
         bool overdue;                  /* for too long: goes on without it */
         bool recorded;                 /* its access record is written */
         bool abandoned;                /* the client left before there was anything to send */
-        bool probed;             /* he has closed his side: it is found out whether he is there */
+        bool probed;             /* he has closed his side, and was asked whether he is there */
         unsigned redirects;      /* targets that its applications have named instead */
         struct response instead; /* what the client gets then */
         struct arena instead_arena;

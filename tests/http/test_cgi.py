@@ -37,6 +37,7 @@ def a_folder(build, tmp_path_factory):
         shutil.copy(SCRIPTS / "show.sh", folder / name)
     (folder / "plain.txt").write_text("no program")
     (folder / "outside").symlink_to("/usr/bin/env")
+    (folder / "loop").symlink_to("loop")
     (folder / "empty").touch(0o755)
     return folder
 
@@ -79,7 +80,7 @@ def test_query_is_never_an_argument(server, build, tmp_path):
 
 
 @pytest.mark.parametrize("target, status", [
-    ("/none", 404), ("/", 404), ("/sub", 404), ("/sub/", 404), ("/.hidden", 404), ("/outside", 404), ("/plain.txt", 403), ("/nph-show", 501),
+    ("/none", 404), ("/", 404), ("/sub", 404), ("/sub/", 404), ("/.hidden", 404), ("/outside", 404), ("/loop", 404), ("/plain.txt", 403), ("/nph-show", 501),
     ("/sub/../plain.txt", 403), ("/sub/%2e%2e/plain.txt", 403), ("/../../etc/passwd", 400), ("/%2e%2e/%2e%2e/etc/passwd", 400),
     ("/..%2f..%2fetc/passwd", 400), ("//show.sh", 404), ("/sub//show", 404), ("/show.sh%00.txt", 400), ("/sub/show%2f..%2f..%2f.hidden", 404),
     ("/empty", 500)])
@@ -92,6 +93,29 @@ def test_refusals_say_why(server):
     server.wait_for_line("/nph-show HTTP/1.1 501", "NPH")
     server.ask("/empty")
     server.wait_for_line("EVENT=program-failed", "empty: it is no program")
+
+
+def test_what_cannot_be_executed_says_why(server, folder):
+    (folder / "lost").write_text("#!/nowhere/interpreter\n")
+    (folder / "lost").chmod(0o755)
+    shutil.copy(folder / "hello", folder / "busy")
+    assert server.ask("/lost").status == 500
+    server.wait_for_line("EVENT=program-failed", "lost: it, or the interpreter")
+    with open(folder / "busy", "r+b"):
+        assert server.ask("/busy").status == 500
+        server.wait_for_line("EVENT=program-failed", "busy: Text file busy")
+    assert server.ask("/busy").status == 200
+
+
+def test_environment_that_no_program_takes_is_refused(start, folder):
+    """256 KiB in all: here the configuration alone comes close to it."""
+    with start(TWO + application(folder, "".join(f"env.V{number:04} = {'x' * 180}\n" for number in range(1380)))) as server:
+        found, _ = variables(server.ask("/show.sh"))
+        assert found[b"V0000"] == found[b"V1379"] == b"x" * 180 and found[b"SCRIPT_NAME"] == b"/show.sh"
+        answer = server.ask("/hello", headers=[("X-Big", "x" * 8_000)])
+        assert answer.status == 431
+        server.wait_for_line(f"REQUEST_ID={answer.request_id}", "its environment is too large")
+        assert server.ask("/hello").status == 200
 
 
 SHELLSHOCK = ["() { :;}; echo; echo vulnerable", "() { _; } >_[$($())] { echo vulnerable; }", "$(touch shocked)", "`touch shocked`", "; touch shocked"]
@@ -117,6 +141,11 @@ def test_chunked_body_has_a_length(server):
         found, read = variables(connection.receive())
     assert found[b"CONTENT_LENGTH"] == b"150001" and read == b"abc" * 50_000 + b"d"
     assert b"HTTP_TRANSFER_ENCODING" not in found
+
+
+def test_empty_body_has_a_length_when_the_client_says_so(server):
+    assert variables(server.ask("/show.py", method="POST", headers=[("Content-Length", "0")]))[0][b"CONTENT_LENGTH"] == b"0"
+    assert b"CONTENT_LENGTH" not in variables(server.ask("/show.py", method="DELETE"))[0]
 
 
 def test_body_that_nobody_reads_harms_nobody(server):

@@ -82,6 +82,44 @@ def test_no_answer_is_a_502_or_504_with_a_reason(server, mode, status, why, endi
     server.wait_for_line(f"GET /{mode} HTTP/1.1 {status}", why)
 
 
+TYPE = b"Content-Type: text/plain\n"
+
+
+@pytest.mark.parametrize("printed, why", [
+    (b"Status: 100 Continue\n\n", "Status that is not 200 to 599"), (b"Status: 101 Switching\nUpgrade: x\n\n", "Status that is not 200 to 599"),
+    (b"Status: 2000\n\n", "no number of three digits"), (b"Status: +20\n\n", "Status that is not"), (b"Status:\n\n", "no number of three digits"),
+    (b"Location: http://a/\rX-Injected: 1\n\n", "control character"), (b"Location: /a b\n\n", "no target"), (b"Location: /unruly#x\n\n", "no target"),
+    (TYPE + b"X: a\0b\n\nx", "control character"), (b"X\0Y: 1\n" + TYPE + b"\nx", "no token"), (TYPE + b"hello\n\nx", "without a colon"),
+    (TYPE + b"X : y\n\nx", "no token"), (TYPE + b" folded\n\nx", "folded"), (TYPE + b"X: " + b"a" * 100_000 + b"\n\nx", "header block is too large"),
+    (b"\n" * 100_000, "neither Content-Type"), (b"\r", "within the header block"), (TYPE * 2 + b"\nx", "more than one Content-Type"),
+    (TYPE + b"Content-Length: -1\n\nx", "Content-Length that is no number"), (TYPE + b"Content-Length: 1\n" * 2 + b"\nx", "more than one Content-Length"),
+    (TYPE + b"".join(b"X-%d: y\n" % number for number in range(101)) + b"\n", "too many header fields")])
+def test_output_that_is_no_answer_is_a_502(server, printed, why):
+    answer = server.ask("/prints", method="POST", body=printed)
+    assert answer.status == 502 and not {"x-injected", "x", "upgrade"} & set(answer.headers)
+    server.wait_for_line(f"REQUEST_ID={answer.request_id}", "OUTCOME=", why)
+
+
+@pytest.mark.parametrize("printed, status, headers, body", [
+    (b"Status: 204\nContent-Length: 4\n\nbody", 204, {}, b""), (b"Status: 205\n\nbody", 205, {"content-length": "0"}, b""),
+    (b"Status: 304\nETag: \"x\"\n\nbody", 304, {"etag": '"x"'}, b""), (b"Status:  404  Gone away \n" + TYPE + b"\nx", 404, {}, b"x"),
+    (TYPE + b"Transfer-Encoding: chunked\n\n0\r\n\r\n", 200, {}, b"0\r\n\r\n"), (TYPE + b"Content-Length: 2\n\nhello", 200, {"content-length": "2"}, b"he"),
+    (TYPE + b"Server: me\nDate: never\nX-Request-ID: mine\n\nx", 200, {"server": "appsrv"}, b"x"),
+    (b"Status: 307 x\nLocation: /answer\n\n", 307, {"location": "/answer"}, b""), (b"sTaTuS: 201 Made\r\nX-A: b\r\n\r\n\nx", 201, {"x-a": "b"}, b"\nx")])
+def test_output_that_is_an_answer_is_given_as_it_is_meant(server, printed, status, headers, body):
+    answer = server.ask("/prints", method="POST", body=printed)
+    assert answer.status == status and answer.body == body and headers.items() <= answer.headers.items()
+    assert answer.headers["date"] != "never" and answer.request_id != "mine"
+    assert server.ask("/answer").body == b"answer\n"
+
+
+def test_program_that_prints_before_it_reads(server):
+    """More than the pipes hold, in both directions at once."""
+    body = b"b" * 2_000_000
+    answer = server.ask("/prints_before_it_reads", method="POST", body=body)
+    assert answer.body == b"answer\n" + bytes(1 << 20) + body
+
+
 @pytest.mark.parametrize("mode, why, outcome", [
     ("endless_body", "beyond output_limit", "app-failed"), ("hasty/drip_body", "it took too long", "app-failed"),
     ("hasty/family_streams", "did nothing for too long", "app-failed"), ("short_stream", "less than its Content-Length", "app-failed")])
@@ -164,21 +202,21 @@ def test_errors_are_bounded_and_what_is_dropped_is_counted(server):
 
 # -- clients that leave, workers that end ---------------------------------------------------------------------
 
-@pytest.mark.parametrize("mode, reset", [("silent", False), ("drip_body", False), ("family", True), ("escapes_silently", True)])
+@pytest.mark.parametrize("mode, reset", [("silent", False), ("drip_body", False), ("pauses", False), ("family", True), ("escapes_silently", True)])
 def test_client_that_leaves_ends_the_program(start, build, mode, reset):
     """No limit of time does it here."""
     with start(config(build, "timeout = 0\ndeadline = 0\nlinger = 200ms\n")) as server:
         connection = server.connect()
         connection.send(f"GET /{mode} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         wait_until(lambda: len(programs(build)) >= FAMILIES.get(mode, 1), 10, "the program runs")
-        if mode == "drip_body":
+        if mode in ("drip_body", "pauses"):
             connection.socket.recv(1)
         if reset:
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.socket.close()
         wait_until(lambda: not programs(build), 10, "it has ended")
         line = server.wait_for_line(f"GET /{mode} ", "OUTCOME=")
-        assert "OUTCOME=client-abort" in line and (mode == "drip_body" or " 499 " in line)
+        assert "OUTCOME=client-abort" in line and (mode in ("drip_body", "pauses") or " 499 " in line)
         assert re.search(r" CGI_PID=\d+ SIGNAL=(TERM|KILL)", line)
         assert not server.lines("EVENT=program-failed") and not server.lines("handler failed")
         assert len(server.workers()) == 1 and not children(server.workers()[0])

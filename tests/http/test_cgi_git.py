@@ -3,6 +3,7 @@
 
 The repository has 2 MiB that cannot be compressed, or as many as APPSRV_GIT_MIB says (make cgi-git: 200).
 """
+import gzip
 import os
 import random
 import subprocess
@@ -107,6 +108,14 @@ def test_shallow_and_partial_clones(server, tmp_path):
     assert missing == FILES
     git("checkout", "--quiet", "main", cwd=tmp_path / "partial")
     assert (tmp_path / "partial/file-0").read_bytes() == (tmp_path / "shallow/file-0").read_bytes()
+
+
+def test_compressed_request_is_the_programs_to_unpack(server):
+    """As git sends those beyond 1 KiB."""
+    body = gzip.compress(b"0014command=ls-refs\n0000")
+    answer = server.ask("/git/shut.git/git-upload-pack", method="POST", body=body, headers=[
+        ("Content-Encoding", "gzip"), ("Content-Type", "application/x-git-upload-pack-request"), ("Git-Protocol", "version=2")])
+    assert answer.status == 200 and b"refs/heads/main" in answer.body
 
 
 def test_pages_of_cgit(server):

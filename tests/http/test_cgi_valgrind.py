@@ -5,7 +5,7 @@ from lib.cgi import compiled, processes_of
 from lib.wait import wait_until
 from test_valgrind import PATIENT, VALGRIND, check, skip_without_valgrind
 
-TARGETS = ("answer", "errors", "error_flood", "nothing", "endless_head", "forks", "fails", "loop", "short_stream")
+TARGETS = ("answer", "errors", "error_flood", "nothing", "endless_head", "forks", "escapes", "fails", "loop", "short_stream")
 
 
 def test_a_life_with_programs_leaks_nothing(start, build, tmp_path):

@@ -7,6 +7,7 @@ echo "asked by $REMOTE_ADDR" >&2
 printf 'Content-Type: text/plain\\n\\n%s' "$APPSRV_WORD"
 case $PATH_INFO in
 /fails) exit 3 ;;
+/escapes) setsid -f sleep 1000 >/dev/null 2>&1 ;;
 /stays) sleep 1000 & trap '' TERM; sleep 1000 ;;
 esac
 """
@@ -30,7 +31,14 @@ def test_programs_of_the_installed_service(service):
     assert failed["EXIT_CODE"] == "3" and failed["PROGRAM"] == f"{FOLDER}/script" and failed["CGI_PID"] == printed["CGI_PID"]
     assert printed["MESSAGE"] == "asked by 127.0.0.1" and printed["APP"] == "programs" and printed["STREAM"] == "stderr"
     assert printed["REQUEST_ID"] == failed["REQUEST_ID"] == answer.request_id
+    [access] = service.records("RECORD=access", "EXIT_CODE=3", since=since)
+    assert access["REQUEST_ID"] == answer.request_id and access["CGI_PID"] == failed["CGI_PID"]
     assert "journalctl -u appsrv CGI_PID=" in service.container.journal_text("-x", "-u", "appsrv", "EVENT=program-failed")
+
+    escaped = service.ask("/script/escapes")
+    assert escaped.status == 200
+    wait_until(lambda: not processes(service), 10, "what has left its session is not left behind")
+    since = service.mark()
 
     with service.connect() as connection:
         connection.send(b"GET /script/stays HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -2,7 +2,7 @@
 """The units and the catalog, judged by systemd's own tools."""
 import re
 
-UNITS = ("appsrv.socket", "appsrv-https.socket", "appsrv.service")
+UNITS = ("appsrv.socket", "appsrv-admin.socket", "appsrv-https.socket", "appsrv.service")
 
 
 def exposure(service):

@@ -64,33 +64,39 @@ static void test_redirects(void)
 
 static void test_faults(void)
 {
-        static const char *const blocks[] = {
-                "\n",
-                "X: y\n\n",
-                "HTTP/1.1 200 OK\nContent-Type: a/b\n\n",
-                "Content-Type: a/b\n folded\n\n",
-                "no colon\n\n",
-                "Content-Type : a/b\n\n",
-                ": empty\n\n",
-                "Content-Type: a\001b\n\n",
-                "Content-Type: a\rb\n\n",
-                "Content-Type: a/b\nContent-Type: a/b\n\n",
-                "Status: 200\nStatus: 200\n\n",
-                "Location: a\nLocation: b\n\n",
-                "Location:\n\n",
-                "Content-Type: a/b\nContent-Length: 1\nContent-Length: 1\n\n",
-                "Content-Type: a/b\nContent-Length: -1\n\n",
-                "Content-Type: a/b\nContent-Length: 99999999999999999999\n\n",
-                "Status: 20\n\n",
-                "Status: 2000\n\n",
-                "Status: 101 Switching Protocols\n\n",
-                "Status: 600\n\n",
-                "Status: OK\n\n",
+        static const struct {
+                const char *block, *fault;
+        } blocks[] = {
+                {"\n", "neither"},
+                {"X: y\n\n", "neither"},
+                {"HTTP/1.1 200 OK\nContent-Type: a/b\n\n", "NPH"},
+                {"Content-Type: a/b\n folded: b\n\n", "folded"},
+                {"no colon\n\n", "colon"},
+                {"Content-Type : a/b\n\n", "token"},
+                {": empty\n\n", "token"},
+                {"Content-Type: a\001b\n\n", "control"},
+                {"Content-Type: a\rb\n\n", "control"},
+                {"Content-Type: a/b\nContent-Type: a/b\n\n", "more than one Content-Type"},
+                {"Status: 200\nStatus: 200\n\n", "more than one Status"},
+                {"Location: a\nLocation: b\n\n", "more than one Location"},
+                {"Location:\n\n", "empty Location"},
+                {"Content-Length: 1\nContent-Length: 1\n\n", "more than one Content-Length"},
+                {"Content-Type: a/b\nContent-Length: -1\n\n", "Content-Length that is no"},
+                {"Content-Length: 99999999999999999999\n\n", "Content-Length that is no"},
+                {"Content-Length: 18446744073709551615\n\n", "Content-Length that is no"},
+                {"Status: 20\n\n", "three digits"},
+                {"Status: 2000\n\n", "three digits"},
+                {"Status: 101 Switching Protocols\n\n", "200 to 599"},
+                {"Status: 600\n\n", "200 to 599"},
+                {"Status: OK!\n\n", "200 to 599"},
         };
         struct cgi_head head;
 
-        for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
-                assert(parse(blocks[i], &head));
+        for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+                const char *fault = parse(blocks[i].block, &head);
+
+                assert(fault && strstr(fault, blocks[i].fault));
+        }
 }
 
 static void test_nul_and_number(void)

@@ -54,6 +54,25 @@ static void nothing(void)
 {
 }
 
+/* What it was sent. */
+static void prints(void)
+{
+        char bytes[4096];
+        ssize_t n;
+
+        while ((n = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0)
+                (void)!write(STDOUT_FILENO, bytes, (size_t)n);
+}
+
+static void prints_before_it_reads(void)
+{
+        static char bytes[1 << 20];
+
+        answer();
+        (void)!write(STDOUT_FILENO, bytes, sizeof(bytes));
+        prints();
+}
+
 static void headers_only(void)
 {
         say("Content-Type: text/plain\n");
@@ -167,6 +186,12 @@ static void waits(void)
         while (access(getenv("QUERY_STRING"), F_OK) < 0)
                 rest(10);
         answer();
+}
+
+static void pauses(void)
+{
+        answer();
+        stay();
 }
 
 static void ignores_term(void)
@@ -356,6 +381,7 @@ static const struct {
         MODE(error_late),     MODE(born),           MODE(answer),
         MODE(escapes),        MODE(escapes_loudly), MODE(escapes_silently),
         MODE(leaves_group),   MODE(waits),          MODE(bare),
+        MODE(pauses),         MODE(prints),         MODE(prints_before_it_reads),
 };
 
 int main(int argc, char *argv[])
