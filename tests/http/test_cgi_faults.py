@@ -253,6 +253,16 @@ def test_client_that_closes_only_his_side_gets_his_answer(start, build, tmp_path
         assert "EXIT_CODE=0" in line
 
 
+def test_response_that_pauses_ends_with_his_side_and_has_nothing_else_in_it(start, build):
+    with start(config(build, "timeout = 0\n")) as server, server.connect() as connection:
+        connection.send(b"GET /pauses HTTP/1.1\r\nHost: a\r\n\r\n")
+        received = connection.socket.recv(1, socket.MSG_WAITALL)
+        connection.socket.shutdown(socket.SHUT_WR)
+        received += all_of(connection.socket)
+        assert received.startswith(b"HTTP/1.1 200 OK\r\n") and b"answer\n" in received and b"Continue" not in received
+        wait_until(lambda: not programs(build), 10, "it has ended")
+
+
 def test_client_on_a_unix_socket_who_closes_one_side_or_both(start, build, tmp_path):
     path, mark = tmp_path / "socket", tmp_path / "mark"
     with start(config(build, "timeout = 0\nlinger = 200ms\n"), arguments=["--listen", f"unix:{path}"]) as server:
