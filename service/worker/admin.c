@@ -19,6 +19,14 @@ static void on_connection(struct watch *watch)
                                       (const struct sockaddr *)&address, size);
 }
 
+bool admin_is_wanted(const struct endpoint *endpoints, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (endpoints[i].admin)
+                        return true;
+        return false;
+}
+
 int admin_watch(struct admin *admin, const struct endpoint *endpoints, size_t n)
 {
         int r = 0;

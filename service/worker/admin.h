@@ -30,6 +30,9 @@ struct admin {
         size_t n;
 };
 
+/** admin_is_wanted() - whether some endpoint is for it. */
+bool admin_is_wanted(const struct endpoint *endpoints, size_t n);
+
 /** admin_watch() - those of the endpoints that are for it; loop, connected and data are set.
  * Return: 0, or a negative errno. */
 int admin_watch(struct admin *admin, const struct endpoint *endpoints, size_t n);

@@ -24,13 +24,14 @@
 
 /* The places of the daemons: libmicrohttpd encrypts all connections of one, or none; those to the
  * admin socket have their own number. */
-enum { PLAIN, ADMIN, ENCRYPTED };
+enum { PLAIN, ENCRYPTED, ADMIN, DAEMONS };
+
+_Static_assert(DAEMONS == HTTP_FDS_MAX, "each has a descriptor");
 
 struct http {
         struct service *service;
-        struct MHD_Daemon *daemons[HTTP_FDS_MAX];
-        size_t n_daemons;
-        const struct tls *tls; /* NULL: none is encrypted */
+        struct MHD_Daemon *daemons[DAEMONS]; /* NULL: no endpoint is for it */
+        const struct tls *tls;               /* NULL: none is encrypted */
         struct lingers *lingers;
         struct connections connections;
         struct refusals refusals;
@@ -359,7 +360,7 @@ static void on_message(void *data, const char *format, va_list arguments)
 }
 
 /* Return: 0, or -ENOMEM. */
-static int start_daemons(struct http *http)
+static int start_daemons(struct http *http, bool admin)
 {
         const struct http_callbacks callbacks = {
                 .connection = on_connection,
@@ -370,8 +371,11 @@ static int start_daemons(struct http *http)
                 .data = http,
         };
         unsigned connections = http_connections_max(http->service->config);
+        const bool wanted[DAEMONS] = {true, http->tls != NULL, admin};
 
-        for (size_t i = 0; i < http->n_daemons; i++) {
+        for (size_t i = 0; i < DAEMONS; i++) {
+                if (!wanted[i])
+                        continue;
                 http->daemons[i] =
                         http_daemon_start(&callbacks, i == ENCRYPTED,
                                           i == ADMIN ? HEALTH_CONNECTIONS_MAX : connections);
@@ -381,7 +385,7 @@ static int start_daemons(struct http *http)
         return 0;
 }
 
-int http_new(struct http **ret, struct service *service, const struct tls *tls,
+int http_new(struct http **ret, struct service *service, const struct tls *tls, bool admin,
              struct lingers *lingers)
 {
         struct http *http;
@@ -397,10 +401,9 @@ int http_new(struct http **ret, struct service *service, const struct tls *tls,
         http->service = service;
         http->tls = tls;
         http->lingers = lingers;
-        http->n_daemons = tls ? ENCRYPTED + 1 : ENCRYPTED;
         connections_init(&http->connections, service->config, service->slot, service->id_prefix);
         relief_init(&http->relief, service->board, service->slot, now_usec());
-        r = start_daemons(http);
+        r = start_daemons(http, admin);
         if (r < 0) {
                 http_free(http);
                 return r;
@@ -413,7 +416,7 @@ void http_free(struct http *http)
 {
         if (!http)
                 return;
-        for (size_t i = 0; i < http->n_daemons; i++)
+        for (size_t i = 0; i < DAEMONS; i++)
                 if (http->daemons[i])
                         MHD_stop_daemon(http->daemons[i]);
         free(http);
@@ -421,9 +424,12 @@ void http_free(struct http *http)
 
 size_t http_fds(const struct http *http, int fds[static HTTP_FDS_MAX])
 {
-        for (size_t i = 0; i < http->n_daemons; i++)
-                fds[i] = http_daemon_fd(http->daemons[i]);
-        return http->n_daemons;
+        size_t n = 0;
+
+        for (size_t i = 0; i < DAEMONS; i++)
+                if (http->daemons[i])
+                        fds[n++] = http_daemon_fd(http->daemons[i]);
+        return n;
 }
 
 /* From 1.0 on libmicrohttpd tells of a new connection in its next turn only. */
@@ -496,8 +502,9 @@ void http_turn(struct http *http)
         take_news(news);
         take_finished(http, finished);
         take_late(http);
-        for (size_t i = 0; i < http->n_daemons; i++)
-                http_daemon_run(http->daemons[i]);
+        for (size_t i = 0; i < DAEMONS; i++)
+                if (http->daemons[i])
+                        http_daemon_run(http->daemons[i]);
         connections_arriving(&http->connections, 0);
 }
 
@@ -505,8 +512,9 @@ uint64_t http_timeout_usec(struct http *http)
 {
         uint64_t least = USEC_NEVER;
 
-        for (size_t i = 0; i < http->n_daemons; i++) {
-                uint64_t usec = http_daemon_timeout_usec(http->daemons[i]);
+        for (size_t i = 0; i < DAEMONS; i++) {
+                uint64_t usec =
+                        http->daemons[i] ? http_daemon_timeout_usec(http->daemons[i]) : USEC_NEVER;
 
                 if (usec < least)
                         least = usec;

@@ -31,12 +31,13 @@ struct http;
  * @ret:     ended with http_free(), untouched on failure
  * @service: borrowed, must outlive the engine
  * @tls:     the same; NULL: no endpoint has it
+ * @admin:   whether there is an endpoint for it
  * @lingers: the same; gets what is answered before it was read
  *
  * Return: 0, -ENOMEM when libmicrohttpd cannot be started, -EPROTO when it does not work as this
  * file must rely on.
  */
-int http_new(struct http **ret, struct service *service, const struct tls *tls,
+int http_new(struct http **ret, struct service *service, const struct tls *tls, bool admin,
              struct lingers *lingers);
 
 /** http_free() - end; no connection may be left. Accepts NULL. */

@@ -285,8 +285,10 @@ static int set_up(struct worker *worker)
         if (r == 0)
                 r = start_service(worker);
         if (r == 0)
-                r = http_new(&worker->http, &worker->service, worker->options->tls,
-                             &worker->lingers);
+                r = http_new(
+                        &worker->http, &worker->service, worker->options->tls,
+                        admin_is_wanted(worker->options->endpoints, worker->options->n_endpoints),
+                        &worker->lingers);
         if (r == -EPROTO)
                 (void)notify_send(worker->notify, "STATUS=this libmicrohttpd cannot be trusted: "
                                                   "its buffer is not as it should be");

@@ -23,10 +23,10 @@ DEMANDED = "APPSRV_LEAK_REQUESTS" in os.environ
 REQUESTS = int(os.environ.get("APPSRV_LEAK_REQUESTS", "100000"))
 
 # until every buffer has had its largest request, and malloc its arenas
-WARM_UP = 10_000
+WARM_UP = 30_000
 
-# bytes a request: the smallest block of malloc is 32, and a kind of request is one of 16
-CHANCE = 2
+# bytes a request, between the first and the last third: the smallest block of malloc is 32, and pages come four kilobytes at once
+CHANCE = 4
 
 # what is asked, and with what body; what is cut in the middle gives no whole answer
 KINDS = [("/whole", None), ("/parts", None), ("/generates", None), ("/writes", None), ("/reads", b"one\ntwo and more\nthree\nrest" * 20),
@@ -156,5 +156,5 @@ def test_memory_is_flat_over_many_requests(build, tmp_path):
             pytest.skip("takes minutes: make wsgi-leaks; the tests before find what is lost in each kind of request")
         # what was freed is used again at once, and where it was allocated is not kept for each way there
         options = [f"ASAN_OPTIONS={builds.SANITIZERS['ASAN_OPTIONS']}:quarantine_size_mb=0:thread_local_quarantine_size_kb=0:malloc_context_size=1"]
-        warm_up *= 10
+        warm_up *= 3
     stays_flat(build, tmp_path, options, warm_up)

@@ -199,6 +199,8 @@ static int passed(const char *name, int listening)
         assert(!getenv("LISTEN_FDS"));
         if (r == 0)
                 assert(listeners.n == 1 && listeners.list[0].endpoint.fd == 3 &&
+                       listeners.list[0].endpoint.tls == (strcmp(name, "https") == 0) &&
+                       listeners.list[0].endpoint.admin == (strcmp(name, "admin") == 0) &&
                        (fcntl(3, F_GETFL) & O_NONBLOCK) && (fcntl(3, F_GETFD) & FD_CLOEXEC));
         else
                 assert(strcmp(culprit, strchr(name, ':') ? "the sockets of LISTEN_FDS" : name) ==
@@ -224,7 +226,9 @@ static void test_passed_sockets_are_told_apart_by_name(void)
         check_passed("appsrv.socket", 1, 0);
         check_passed("unknown", 1, 0);
         check_passed("htttp", 1, -ENOTSUP);
-        check_passed("admin", 1, -ENOTSUP);
+        check_passed("https", 1, 0);
+        check_passed("admin", 1, 0);
+        check_passed("adminn", 1, -ENOTSUP);
         check_passed("http", 0, -ENOTSOCK);
         check_passed("one:too-many", 1, -ENOTSOCK);
 }
