@@ -33,6 +33,7 @@ int flights_init(struct flights *flights, struct flight *table, unsigned n, _Ato
         flights->table = table;
         flights->n = n;
         flights->used = used;
+        flights->n_vacant = 0;
         while (flights->n_vacant < n) {
                 flights->vacant[flights->n_vacant] = n - 1 - flights->n_vacant;
                 flights->n_vacant++;

@@ -122,7 +122,7 @@ static void test_worker_that_is_cut_is_told_with_its_requests(void)
         const struct record_subject subject = {.worker_id = 2, .worker_pid = 7};
         struct record_field requests;
         struct bench bench = bench_new();
-        struct flights flights;
+        struct flights flights = {0};
         struct entry entry;
         struct box *box;
 
