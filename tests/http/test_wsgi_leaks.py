@@ -124,7 +124,7 @@ def load(server, script, seconds):
     return answered
 
 
-def stays_flat(build, folder, options, warm_up=WARM_UP):
+def stays_flat(build, folder, options):
     """The memory of a worker does not grow with the requests that it answers, of all kinds."""
     if shutil.which("wrk") is None:
         pytest.skip("wrk is not installed")
@@ -133,7 +133,7 @@ def stays_flat(build, folder, options, warm_up=WARM_UP):
     with Serving(build, folder, ONE.format(threads=4, level="warning") + "access = errors\n" + FAULTS, wrapper=("env", *options)) as server:
         [worker] = server.workers()
         warm = 0
-        while warm < warm_up:
+        while warm < WARM_UP:
             warm += load(server, script, 1)
         done, rounds = 0, [(0, memory_of(worker, "RssAnon") * 1024)]
         while done < REQUESTS or len(rounds) < 6:
@@ -150,11 +150,6 @@ def stays_flat(build, folder, options, warm_up=WARM_UP):
 
 @pytest.mark.seconds(600)
 def test_memory_is_flat_over_many_requests(build, tmp_path):
-    options, warm_up = ["MALLOC_ARENA_MAX=1"], WARM_UP
     if build.is_sanitized:
-        if not DEMANDED:
-            pytest.skip("takes minutes: make wsgi-leaks; the tests before find what is lost in each kind of request")
-        # what was freed is used again at once, and where it was allocated is not kept for each way there
-        options = [f"ASAN_OPTIONS={builds.SANITIZERS['ASAN_OPTIONS']}:quarantine_size_mb=0:thread_local_quarantine_size_kb=0:malloc_context_size=1"]
-        warm_up *= 3
-    stays_flat(build, tmp_path, options, warm_up)
+        pytest.skip("the sanitizer keeps what was freed")
+    stays_flat(build, tmp_path, ["MALLOC_ARENA_MAX=1"])
