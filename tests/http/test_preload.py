@@ -273,7 +273,7 @@ def test_its_death_is_told_and_harms_nobody(serve, build, number):
 
 def test_one_that_hangs_in_a_fork_is_aborted_and_replaced(serve):
     hangs = MODULE + """
-import time
+import threading
 forks = []
 
 
@@ -281,7 +281,7 @@ def before():
     forks.append(0)
     if len(forks) == 3 and not os.path.exists("hung"):
         open("hung", "w").close()
-        time.sleep(1000)
+        threading.Event().wait()
 
 
 os.register_at_fork(before=before)
@@ -440,20 +440,26 @@ def test_workers_are_recycled_and_their_number_changes(serve):
         assert template(server) == made and not server.lines("-died")
 
 
+# a fork waits until somebody opens the other end of the pipe
 SLOW_TO_FORK = MODULE + """
-import time
-os.register_at_fork(before=lambda: os.path.exists("slow") and time.sleep(1))
+os.register_at_fork(before=lambda: os.path.exists("slow") and open("slow").close())
 """
+
+
+def let_it_fork(server):
+    with open(server.folder / "slow", "wb"):
+        (server.folder / "slow").unlink()
 
 
 def test_worker_that_comes_when_it_is_not_wanted_any_more_goes(serve):
     with serve(SLOW_TO_FORK) as server:
-        (server.folder / "slow").touch()
+        os.mkfifo(server.folder / "slow")
         server.signal(signal.SIGTTIN)
         server.wait_for_line("EVENT=scaled", "Up to 3 workers")
         server.signal(signal.SIGTTOU)
         server.wait_for_line("EVENT=scaled", "Down to 2 workers")
         assert len(server.lines("EVENT=worker-started")) == 2, "it has not come yet"
+        let_it_fork(server)
         server.wait_for_line("EVENT=worker-started", after=2)
         wait_until(lambda: len(workers(server)) == 2, 10, "one has gone")
         assert server.ask("/").status == 200
@@ -461,10 +467,13 @@ def test_worker_that_comes_when_it_is_not_wanted_any_more_goes(serve):
 
 def test_stop_while_a_worker_is_on_its_way(serve):
     with serve(SLOW_TO_FORK) as server:
-        (server.folder / "slow").touch()
+        os.mkfifo(server.folder / "slow")
         os.kill(workers(server)[0], signal.SIGKILL)
         server.wait_for_line("EVENT=worker-died")
         assert len(server.lines("EVENT=worker-started")) == 2
+        server.process.terminate()
+        server.wait_for_line("EVENT=master-stopping")
+        let_it_fork(server)
     assert not server.lines("EVENT=template-died") and not server.lines("EVENT=worker-died")[1:]
 
 
