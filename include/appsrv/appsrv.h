@@ -35,8 +35,8 @@
  *  6. Sizes are bytes. No pointer is NULL unless it says so.
  *  7. No callback may longjmp or throw through the server.
  *  8. SIGTERM, SIGINT, SIGHUP and SIGQUIT are the server's. A thread whose request takes longer
- *     than [http] request_timeout is sent SIGURG: who has no handler for it does not notice, one
- *     that has can tell where the thread is
+ *     than [http] request_timeout, or is in an application that hangs as a whole, is sent SIGURG:
+ *     who has no handler for it does not notice, one that has can tell where the thread is
  *     (appsrv_stack_fd()).
  *
  * C99 and C++11 or later.
@@ -141,6 +141,17 @@ typedef struct appsrv_app {
         int (*fork)(appsrv_ctx *ctx, void *self, int when);
 
         /*
+         * Whether the application hangs as a whole: 1 when a lock that all of its threads need has
+         * not been given back since the call before, as that of a language's runtime; else 0. While
+         * requests are in handle() the server asks ten times in [server] watchdog. As soon as the
+         * answer was 1 for all of that time, these requests get a 504 and the worker is replaced;
+         * not while one of them has what it asked for by appsrv_extend(). Called by one thread at a
+         * time, beside handle(); must neither block nor wait for that lock, so a thread of the
+         * application's own has to try it, which it begins at the first call. NULL: it never does.
+         */
+        int (*stalls)(appsrv_ctx *ctx, void *self);
+
+        /*
          * Later versions add members here. An application that was built for fewer is served as if
          * they were 0; one that sets a member this server does not know is refused.
          */
@@ -176,8 +187,8 @@ APPSRV_EXPORT const char *appsrv_version(void);
  * "send-file" (appsrv_send_file()), "plug-in" (appsrv_refuse(), appsrv_workers(),
  * appsrv_threads(), appsrv_print(), appsrv_may_log(), appsrv_left_out(), REQUEST_ID for
  * appsrv_logv(), -ECANCELED of handle()), "deadline" (appsrv_time_left(), appsrv_extend(),
- * appsrv_stack_fd()), "preload" (appsrv_app.fork), "client" (appsrv_client()); later versions know
- * more
+ * appsrv_stack_fd()), "preload" (appsrv_app.fork), "client" (appsrv_client()),
+ * "stalls" (appsrv_app.stalls); later versions know more
  *
  * Return: 1 when it has, 0 when it has not or never heard of it.
  */
@@ -195,8 +206,8 @@ APPSRV_EXPORT int appsrv_threads(const appsrv_ctx *ctx);
  * appsrv_stack_fd() - where a handler of SIGURG, set before start() returned, may write where the
  * thread is, as the runtime of its language sees it
  *
- * What it writes is RUNTIME_STACK of the event request-timeout. Return: a descriptor, which is the
- * server's; negative where nobody reads it. Any thread.
+ * What it writes is RUNTIME_STACK of the events request-timeout and app-hung. Return: a descriptor,
+ * which is the server's; negative where nobody reads it. Any thread.
  */
 APPSRV_EXPORT int appsrv_stack_fd(const appsrv_ctx *ctx);
 
@@ -309,7 +320,9 @@ APPSRV_EXPORT int64_t appsrv_time_left(appsrv_req *req);
  * appsrv_extend() - ask for more time: @usec microseconds from now on at least
  *
  * As often as necessary, up to [http] request_timeout_max in all. Never shortens the time that is
- * left. Return: 0; -ERANGE when that would be beyond it, -ETIMEDOUT when it is too late, -EINVAL.
+ * left. For so long the application is not taken for one that hangs as a whole, either
+ * (appsrv_app.stalls). Return: 0; -ERANGE when that would be beyond it, -ETIMEDOUT when it is too
+ * late, -EINVAL.
  */
 APPSRV_EXPORT int appsrv_extend(appsrv_req *req, int64_t usec);
 

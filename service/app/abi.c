@@ -43,7 +43,7 @@ int appsrv_has(const char *feature)
 {
         static const char *const features[] = {"concurrent", "log-fields", "stream",  "stream-body",
                                                "ask-body",   "send-file",  "plug-in", "deadline",
-                                               "preload",    "client"};
+                                               "preload",    "client",     "stalls"};
 
         for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
                 if (strcmp(feature, features[i]) == 0)

@@ -112,6 +112,13 @@ bool app_preloads(const struct app *app);
  * 0, or a negative errno. */
 int app_fork(struct app *app, int when);
 
+/** app_can_stall() - whether app_stalls() may be called, when it is started. */
+bool app_can_stall(const struct app *app);
+
+/** app_stalls() - whether it hangs as a whole: nothing of it has run since the call before. One
+ * thread at a time; never waits. */
+bool app_stalls(struct app *app);
+
 /** app_is_plugin() - whether its kind is a plug-in, whose start() loads the application. */
 bool app_is_plugin(const struct app *app);
 

@@ -26,6 +26,9 @@ struct kind {
         /* Whether start() may be called in a process that workers are forked from; NULL: never. */
         bool (*preloads)(const struct app *app);
         int (*fork)(struct app *app, int when); /* APPSRV_FORK_*; of those that preload */
+        /* Whether it can tell that it hangs as a whole; NULL: none can. And whether it does. */
+        bool (*can_stall)(const struct app *app);
+        bool (*stalls)(struct app *app);
         /* Answer: 0, or a negative errno; what was sent is in exchange->response. */
         int (*handle)(struct exchange *exchange);
         bool (*concurrent)(const struct app *app);

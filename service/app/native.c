@@ -330,6 +330,20 @@ static int native_fork(struct app *app, int when)
         return native->description.fork((appsrv_ctx *)app, native->self, when);
 }
 
+static bool native_can_stall(const struct app *app)
+{
+        const struct native *native = app->instance;
+
+        return native->description.stalls != NULL;
+}
+
+static bool native_stalls(struct app *app)
+{
+        const struct native *native = app->instance;
+
+        return native->description.stalls((appsrv_ctx *)app, native->self) > 0;
+}
+
 static int native_handle(struct exchange *exchange)
 {
         const struct native *native = exchange->app->instance;
@@ -362,6 +376,8 @@ const struct kind kind_native = {
         .stop = native_stop,
         .preloads = native_preloads,
         .fork = native_fork,
+        .can_stall = native_can_stall,
+        .stalls = native_stalls,
         .handle = native_handle,
         .concurrent = native_concurrent,
         .body_wish = native_body_wish,
@@ -375,6 +391,8 @@ const struct kind kind_plugin = {
         .stop = native_stop,
         .preloads = native_preloads,
         .fork = native_fork,
+        .can_stall = native_can_stall,
+        .stalls = native_stalls,
         .handle = native_handle,
         .concurrent = native_concurrent,
         .body_wish = native_body_wish,

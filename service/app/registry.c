@@ -128,6 +128,16 @@ int app_fork(struct app *app, int when)
         return r < 0 ? r : 0;
 }
 
+bool app_can_stall(const struct app *app)
+{
+        return app->kind->can_stall && app->kind->can_stall(app);
+}
+
+bool app_stalls(struct app *app)
+{
+        return app->kind->stalls(app);
+}
+
 bool app_is_plugin(const struct app *app)
 {
         return app->kind == &kind_plugin;

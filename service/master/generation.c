@@ -254,7 +254,7 @@ static void recycle(struct generation *generation)
                         .state = child->state,
                         .id = child->subject.worker_id,
                         .settled = child_settled(child),
-                        .urgent = child->worn == WEAR_STUCK,
+                        .urgent = wear_is_urgent(child->worn),
                         .worn_usec = child->worn_usec,
                 };
         }

@@ -553,16 +553,26 @@ void http_drain(struct http *http)
         http->connections.draining = true;
 }
 
-void http_give_up(const struct http *http)
+void http_each(const struct http *http, void (*see)(struct transaction *transaction, void *data),
+               void *data)
 {
         for (const struct connection *connection = http->connections.first; connection;
-             connection = connection->next) {
-                overdues_cut(http->service, connection->transaction);
-                transaction_give_up(connection->transaction);
-        }
-        for (const struct transaction *transaction = http->orphans.first; transaction;
-             transaction = transaction->next) {
-                overdues_cut(http->service, transaction);
-                transaction_give_up(transaction);
-        }
+             connection = connection->next)
+                if (connection->transaction)
+                        see(connection->transaction, data);
+        for (struct transaction *transaction = http->orphans.first; transaction;
+             transaction = transaction->next)
+                see(transaction, data);
+}
+
+static void give_up(struct transaction *transaction, void *data)
+{
+        (void)data;
+        overdues_cut(transaction->service, transaction);
+        transaction_give_up(transaction);
+}
+
+void http_give_up(const struct http *http)
+{
+        http_each(http, give_up, NULL);
 }

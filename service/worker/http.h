@@ -83,6 +83,11 @@ uint64_t http_wake_usec(const struct http *http);
  * busy with. */
 unsigned http_connections(const struct http *http);
 
+/** http_each() - show all requests that an application may be working on, those included that are
+ * over on the wire. */
+void http_each(const struct http *http, void (*see)(struct transaction *transaction, void *data),
+               void *data);
+
 /**
  * http_drain() - serve what has begun, begin nothing new
  *

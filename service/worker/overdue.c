@@ -30,18 +30,21 @@ struct overdue {
         struct overdue *next;
         const char *app;
         char id[FLIGHT_ID_MAX];
-        uint64_t limit;              /* 0: that of the drain */
+        enum overdue_cause cause;
+        uint64_t usec;               /* that it had */
         const struct flight *flight; /* may be NULL, or somebody else's by now */
         uint64_t started_usec;
         int thread;
 };
 
-static struct overdue overdue_of(const struct transaction *transaction, uint64_t limit)
+static struct overdue overdue_of(const struct transaction *transaction, enum overdue_cause cause,
+                                 uint64_t usec)
 {
         const struct flight *flight = transaction->flight;
         struct overdue overdue = {
                 .app = app_name(transaction->service->apps[transaction->app]),
-                .limit = limit,
+                .cause = cause,
+                .usec = usec,
                 .flight = flight,
                 .started_usec = transaction->request.started_usec,
                 .thread = flight ? atomic_load(&flight->thread) : 0,
@@ -51,14 +54,15 @@ static struct overdue overdue_of(const struct transaction *transaction, uint64_t
         return overdue;
 }
 
-void overdues_add(struct overdues *overdues, const struct transaction *transaction, uint64_t limit)
+void overdues_add(struct overdues *overdues, const struct transaction *transaction,
+                  enum overdue_cause cause, uint64_t usec)
 {
         struct overdue *overdue = calloc(1, sizeof(*overdue));
         struct overdue **link = &overdues->first;
 
         if (!overdue)
                 return; /* the access record tells of it, too */
-        *overdue = overdue_of(transaction, limit);
+        *overdue = overdue_of(transaction, cause, usec);
         while (*link)
                 link = &(*link)->next;
         *link = overdue;
@@ -70,6 +74,30 @@ static bool still_works(const struct overdue *overdue)
                atomic_load(&overdue->flight->thread) == overdue->thread;
 }
 
+static int write_cause(char message[static MESSAGE_MAX], const struct overdue *overdue)
+{
+        uint64_t msec = overdue->usec / USEC_PER_MSEC;
+
+        switch (overdue->cause) {
+        case OVERDUE_SLOW:
+                return snprintf(message, MESSAGE_MAX,
+                                "Application %s took more than %" PRIu64
+                                " ms for request %s; this worker is replaced",
+                                overdue->app, msec, overdue->id);
+        case OVERDUE_HUNG:
+                return snprintf(message, MESSAGE_MAX,
+                                "Application %s hangs as a whole: none of its threads could go on "
+                                "for %" PRIu64 " ms, in request %s; this worker is replaced",
+                                overdue->app, msec, overdue->id);
+        case OVERDUE_AT_END:
+                break;
+        }
+        return snprintf(message, MESSAGE_MAX,
+                        "Application %s was not done with request %s at the end of "
+                        "graceful_timeout; the request is cut",
+                        overdue->app, overdue->id);
+}
+
 /* Of what the runtime tells of all its threads, the part of the one that was asked. */
 static void write_message(char message[static MESSAGE_MAX], const struct overdue *overdue,
                           const char *stacks)
@@ -77,19 +105,21 @@ static void write_message(char message[static MESSAGE_MAX], const struct overdue
         const char *own = strstr(stacks, "Current thread ");
         const char *end = own ? strstr(own, "\n\n") : NULL;
         int length = end ? (int)(end - own) : own ? (int)strlen(own) : 0;
-
-        int n = overdue->limit > 0
-                        ? snprintf(message, MESSAGE_MAX,
-                                   "Application %s took more than %" PRIu64
-                                   " ms for request %s; this worker is replaced",
-                                   overdue->app, overdue->limit / USEC_PER_MSEC, overdue->id)
-                        : snprintf(message, MESSAGE_MAX,
-                                   "Application %s was not done with request %s at the end of "
-                                   "graceful_timeout; the request is cut",
-                                   overdue->app, overdue->id);
+        int n = write_cause(message, overdue);
 
         (void)snprintf(message + n, MESSAGE_MAX - (size_t)n, "%s%.*s", length > 0 ? "\n" : "",
                        length, own ? own : "");
+}
+
+static enum event event_of(enum overdue_cause cause)
+{
+        static const enum event events[] = {
+                [OVERDUE_SLOW] = EVENT_REQUEST_TIMEOUT,
+                [OVERDUE_HUNG] = EVENT_APP_HUNG,
+                [OVERDUE_AT_END] = EVENT_DRAIN_TIMEOUT,
+        };
+
+        return events[cause];
 }
 
 static void write_event(const struct service *service, const struct overdue *overdue, bool told)
@@ -101,8 +131,7 @@ static void write_event(const struct service *service, const struct overdue *ove
                 (void)stacks_read(STACK_NATIVE, native, sizeof(native));
                 (void)stacks_read(STACK_RUNTIME, runtime, sizeof(runtime));
         }
-        record_event(&record, overdue->limit > 0 ? EVENT_REQUEST_TIMEOUT : EVENT_DRAIN_TIMEOUT,
-                     &service->subject);
+        record_event(&record, event_of(overdue->cause), &service->subject);
         record_string(&record, "APP", overdue->app);
         record_string(&record, "REQUEST_ID", overdue->id);
         record_string(&record, "STACK", native[0] ? native : NULL);
@@ -155,7 +184,7 @@ void overdues_cut(struct service *service, const struct transaction *transaction
 
         if (!transaction || !transaction->running || transaction->overdue)
                 return;
-        overdue = overdue_of(transaction, 0);
+        overdue = overdue_of(transaction, OVERDUE_AT_END, 0);
         if (overdues->patience_end == 0)
                 overdues->patience_end = now_usec() + PATIENCE_AT_THE_END_USEC;
         told = still_works(&overdue) && stacks_ask(overdue.thread);

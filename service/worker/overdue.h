@@ -10,14 +10,21 @@
 struct overdue;
 struct transaction;
 
+enum overdue_cause {
+        OVERDUE_SLOW,   /* it was beyond its limit */
+        OVERDUE_HUNG,   /* its application hangs as a whole */
+        OVERDUE_AT_END, /* of the worker */
+};
+
 /* Those that wait for the event, oldest first. */
 struct overdues {
         struct overdue *first;
         uint64_t patience_end; /* how long the first one is waited for; 0: it was not asked yet */
 };
 
-/** overdues_add() - one more; it had @limit microseconds. */
-void overdues_add(struct overdues *overdues, const struct transaction *transaction, uint64_t limit);
+/** overdues_add() - one more; it had @usec microseconds. */
+void overdues_add(struct overdues *overdues, const struct transaction *transaction,
+                  enum overdue_cause cause, uint64_t usec);
 
 struct service;
 

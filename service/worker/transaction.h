@@ -47,6 +47,7 @@ struct service {
         struct overdues overdues; /* that are not told of yet */
         unsigned n_overdue;       /* requests whose threads have not come back */
         bool overdue; /* an application thread may be lost: the worker should be replaced */
+        bool hung;    /* the same, and an application hangs as a whole */
 };
 
 enum transaction_phase {
@@ -73,6 +74,7 @@ struct transaction {
         _Atomic uint64_t rests_usec;   /* since when its application is waited for */
         _Atomic uint64_t worked_usec;  /* how long it was before */
         _Atomic uint64_t limit_usec;   /* how long it may be; 0: overdue; USEC_NEVER: no limit */
+        _Atomic uint64_t granted_usec; /* until when it has what it asked for; 0: it never did */
         bool overdue;                  /* for too long: goes on without it */
         bool recorded;                 /* its access record is written */
         bool abandoned;                /* the client left before there was anything to send */
@@ -200,6 +202,16 @@ int transaction_extend(struct transaction *transaction, uint64_t usec);
  * transaction_is_cut(). The loop is told to go on with it, as after news.
  */
 void transaction_overdue(struct transaction *transaction);
+
+/** transaction_hung() - the same: its application has hung as a whole for @usec. */
+void transaction_hung(struct transaction *transaction, uint64_t usec);
+
+/** transaction_is_handled() - whether its application has begun with it and not come back. */
+static inline bool transaction_is_handled(const struct transaction *transaction)
+{
+        return transaction->running &&
+               atomic_load_explicit(&transaction->handled_usec, memory_order_relaxed) > 0;
+}
 
 /** transaction_is_cut() - whether nothing can be answered any more. */
 bool transaction_is_cut(const struct transaction *transaction);

@@ -67,7 +67,7 @@ uint64_t transaction_time_left(const struct transaction *transaction, uint64_t n
         return transaction->overdue ? USEC_NEVER : transaction_allowance(transaction, now);
 }
 
-int transaction_extend(struct transaction *transaction, uint64_t usec)
+static int extend(struct transaction *transaction, uint64_t usec)
 {
         uint64_t limit = limit_of(transaction), worked = worked_usec(transaction, now_usec());
 
@@ -84,15 +84,23 @@ int transaction_extend(struct transaction *transaction, uint64_t usec)
                        : -ETIMEDOUT;
 }
 
-void transaction_overdue(struct transaction *transaction)
+/* Also where nothing limits the request: that its application does not hang is said with it. */
+int transaction_extend(struct transaction *transaction, uint64_t usec)
 {
-        uint64_t limit = atomic_exchange(&transaction->limit_usec, 0);
+        uint64_t most = transaction->service->config->http_request_timeout_max;
+        uint64_t until = now_usec() + (usec < most ? usec : most);
+        int r = extend(transaction, usec);
 
+        if (r == 0 && until > transaction->granted_usec)
+                transaction->granted_usec = until;
+        return r;
+}
+
+static void go_on_without(struct transaction *transaction)
+{
         transaction->overdue = true;
         transaction->service->overdue = true;
         transaction->service->n_overdue++;
-        transaction->reason = "its application took too long";
-        overdues_add(&transaction->service->overdues, transaction, limit);
         app_abandon(&transaction->exchange);
         if (!transaction->begun) {
                 transaction->answer = &transaction->instead;
@@ -100,4 +108,21 @@ void transaction_overdue(struct transaction *transaction)
                 transaction->answer->close = true; /* what follows finds a healthy worker */
         }
         pool_report(transaction->service->pool, &transaction->job);
+}
+
+void transaction_overdue(struct transaction *transaction)
+{
+        uint64_t limit = atomic_exchange(&transaction->limit_usec, 0);
+
+        transaction->reason = "its application took too long";
+        overdues_add(&transaction->service->overdues, transaction, OVERDUE_SLOW, limit);
+        go_on_without(transaction);
+}
+
+void transaction_hung(struct transaction *transaction, uint64_t usec)
+{
+        atomic_store(&transaction->limit_usec, 0);
+        transaction->reason = "its application hung as a whole";
+        overdues_add(&transaction->service->overdues, transaction, OVERDUE_HUNG, usec);
+        go_on_without(transaction);
 }

@@ -57,11 +57,11 @@ bool wear_turn(struct wear *wear, uint64_t requests, uint64_t now)
         return true;
 }
 
-bool wear_condemn(struct wear *wear)
+bool wear_condemn(struct wear *wear, enum wear_reason reason)
 {
-        if (wear->reason == WEAR_STUCK)
+        if (wear_is_urgent(wear->reason))
                 return false;
-        wear->reason = WEAR_STUCK;
+        wear->reason = reason;
         wear->memory = wear->measure();
         return true;
 }
@@ -83,6 +83,7 @@ const char *wear_reason_name(enum wear_reason reason)
                 [WEAR_MEMORY] = "max_memory",
                 [WEAR_AGE] = "max_age",
                 [WEAR_STUCK] = "request_timeout",
+                [WEAR_HUNG] = "watchdog",
         };
 
         return names[reason];

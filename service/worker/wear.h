@@ -22,7 +22,8 @@ enum wear_reason {
         WEAR_REQUESTS,
         WEAR_MEMORY,
         WEAR_AGE,
-        WEAR_STUCK, /* a thread of it may be lost: its successor is urgent */
+        WEAR_STUCK, /* a thread of it may be lost: its successor is urgent, as with what follows */
+        WEAR_HUNG,  /* an application hangs as a whole */
         WEAR_REASONS_MAX
 };
 
@@ -50,9 +51,15 @@ void wear_init(struct wear *wear, const struct config *config, uint64_t luck, ui
  */
 bool wear_turn(struct wear *wear, uint64_t requests, uint64_t now);
 
-/** wear_condemn() - it is worn because a request took too long. Return: whether it was not for that
- * reason before. */
-bool wear_condemn(struct wear *wear);
+/** wear_condemn() - it is worn for an urgent @reason. Return: whether it was not for such a one
+ * before. */
+bool wear_condemn(struct wear *wear, enum wear_reason reason);
+
+/** wear_is_urgent() - whether it may be of no use any more. */
+static inline bool wear_is_urgent(enum wear_reason reason)
+{
+        return reason == WEAR_STUCK || reason == WEAR_HUNG;
+}
 
 /** wear_wake_usec() - when wear_turn() must be called, whatever happens; USEC_NEVER: it need not.
  * @requests: as there. */

@@ -28,6 +28,7 @@
 #include "worker/process.h"
 #include "worker/spin.h"
 #include "worker/stacks.h"
+#include "worker/stall.h"
 #include "worker/trim.h"
 #include "worker/unseen.h"
 #include "worker/wear.h"
@@ -42,6 +43,7 @@ struct worker {
         struct loop loop;
         struct lingers lingers;
         struct trim trim;
+        struct stalls stalls;
         struct address_set trusted; /* with their PROXY headers */
         struct greetings greetings;
         struct wear wear;
@@ -173,11 +175,13 @@ static void stop_accepting(struct worker *worker)
 }
 
 /* With a thread that may be lost it leaves new connections to others, or to the backlog when it has
- * lost all; where there is nobody else it serves on until its successor does. */
+ * lost all, or all of its applications hang; where there is nobody else it serves on until its
+ * successor does. */
 static void step_aside_if_stuck(struct worker *worker)
 {
         const struct service *service = &worker->service;
-        bool all = service->n_overdue >= worker->config->server_threads;
+        bool all = service->n_overdue >= worker->config->server_threads ||
+                   (service->hung && stalls_concern_all(&worker->stalls));
 
         if (!service->overdue || !worker->acceptor)
                 return;
@@ -285,6 +289,8 @@ static int set_up(struct worker *worker)
         if (r == 0)
                 r = start_service(worker);
         if (r == 0)
+                r = stalls_init(&worker->stalls, &worker->service);
+        if (r == 0)
                 r = http_new(
                         &worker->http, &worker->service, worker->options->tls,
                         admin_is_wanted(worker->options->endpoints, worker->options->n_endpoints),
@@ -327,7 +333,8 @@ static void look_at_wear(struct worker *worker, uint64_t now)
         uint64_t requests = atomic_load_explicit(&service->slot->requests, memory_order_relaxed);
 
         if (wear_turn(&worker->wear, requests, now) ||
-            (service->overdue && wear_condemn(&worker->wear)))
+            (service->overdue &&
+             wear_condemn(&worker->wear, service->hung ? WEAR_HUNG : WEAR_STUCK)))
                 worker->next_beat = now; /* tells the master */
 }
 
@@ -361,6 +368,7 @@ static uint64_t wait_usec(struct worker *worker, uint64_t now, uint64_t library)
         wake = earliest(wake, overdues_wake_usec(&worker->service.overdues, now));
         wake = earliest(wake, lingers_wake_usec(&worker->lingers));
         wake = earliest(wake, trim_wake_usec(&worker->trim));
+        wake = earliest(wake, stalls_wake_usec(&worker->stalls));
         if (worker->acceptor)
                 wake = earliest(wake, acceptor_wake_usec(worker->acceptor));
         return earliest(spin_pause(&worker->spin, library), wake > now ? wake - now : 0);
@@ -392,6 +400,7 @@ static void do_work(struct worker *worker)
         if (worker->acceptor)
                 acceptor_turn(worker->acceptor, now);
         http_check_deadlines(worker->http, now);
+        stalls_turn(&worker->stalls, worker->http, now);
         overdues_turn(&worker->service, now);
         greetings_turn(&worker->greetings, now);
         http_greeting(worker->http, worker->greetings.n);
@@ -481,6 +490,7 @@ static void tear_down(struct worker *worker)
         acceptor_free(worker->acceptor);
         http_free(worker->http);
         pool_free(service->pool);
+        stalls_done(&worker->stalls);
         hosting_stop(&worker->hosting);
         flights_done(&service->flights);
         greetings_done(&worker->greetings);

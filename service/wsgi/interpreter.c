@@ -13,12 +13,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "wsgi/current.h"
 #include "wsgi/module.h"
+#include "wsgi/probe.h"
 
 struct interpreter {
         unsigned users;
@@ -31,6 +33,8 @@ static struct interpreter interpreter;
 
 /* Kept from request to request: making one costs more than a small request. */
 static _Thread_local PyThreadState *own_state;
+
+static atomic_uint entries;
 
 /* Extension modules are not linked with libpython (Debian, Fedora): they expect its symbols in the
  * global scope, and a plug-in is loaded into its own. */
@@ -210,7 +214,10 @@ static void end_application(void)
 
 void interpreter_release(void)
 {
-        if (--interpreter.users > 0 || interpreter_enter() < 0)
+        if (--interpreter.users > 0)
+                return;
+        probe_end();
+        if (interpreter_enter() < 0)
                 return;
         end_application();
         current_done();
@@ -271,7 +278,14 @@ int interpreter_enter(void)
         if (!own_state)
                 return -ENOMEM;
         PyEval_RestoreThread(own_state);
+        /* With the GIL there is one writer at a time. */
+        atomic_store_explicit(&entries, interpreter_entries() + 1, memory_order_relaxed);
         return 0;
+}
+
+unsigned interpreter_entries(void)
+{
+        return atomic_load_explicit(&entries, memory_order_relaxed);
 }
 
 void interpreter_leave(void)

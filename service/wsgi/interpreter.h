@@ -35,5 +35,8 @@ bool interpreter_is_forked(void);
 /** interpreter_enter() - take the GIL, in any thread of the server. Return: 0, or -ENOMEM. */
 int interpreter_enter(void);
 
+/** interpreter_entries() - how often that was done. Any thread, without the GIL as well. */
+unsigned interpreter_entries(void);
+
 /** interpreter_leave() - the counterpart; from it on the thread does nothing with Python. */
 void interpreter_leave(void);

@@ -15,6 +15,7 @@
 #include "wsgi/environ.h"
 #include "wsgi/interpreter.h"
 #include "wsgi/load.h"
+#include "wsgi/probe.h"
 #include "wsgi/serve.h"
 #include "wsgi/tell.h"
 
@@ -123,5 +124,19 @@ static int on_fork(appsrv_ctx *ctx, void *self, int when)
         return interpreter_fork(when);
 }
 
+/* While one thread keeps the GIL no other can take it; one that could has gone on. */
+static int stalls(appsrv_ctx *ctx, void *self)
+{
+        struct application *application = self;
+        unsigned entries = interpreter_entries();
+        bool waits = probe_waits();
+        bool moved = entries != application->entries;
+
+        (void)ctx;
+        application->entries = entries;
+        return waits && !moved;
+}
+
 APPSRV_APP(.name = "wsgi", .version = "1", .flags = APPSRV_F_CONCURRENT | APPSRV_F_ASK_BODY,
-           .settings = settings, .start = start, .handle = handle, .stop = stop, .fork = on_fork);
+           .settings = settings, .start = start, .handle = handle, .stop = stop, .fork = on_fork,
+           .stalls = stalls);

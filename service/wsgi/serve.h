@@ -11,6 +11,7 @@ struct application {
         appsrv_ctx *ctx;
         PyObject *callable;
         PyObject *environ; /* what all environs have in common */
+        unsigned entries;  /* of the interpreter, when it was asked last whether it hangs */
 };
 
 /** serve() - call the application, give its response. Return: what handle() of appsrv.h does. */

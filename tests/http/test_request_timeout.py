@@ -184,6 +184,44 @@ def test_application_extends_its_deadline_up_to_the_greatest(start):
         assert server.ask("/extend?ms=60000&extend=1200").status == 504
 
 
+HALTS = """[server]
+workers = 1
+threads = 4
+graceful_timeout = 1s
+watchdog = {watchdog}
+[app halts]
+type = native
+path = {path}
+mount = /halts
+"""
+
+
+def test_application_that_says_that_it_hangs_is_given_up(start, build):
+    """No other one of the worker is; who has asked for time has it."""
+    hangs = HALTS.format(watchdog="1s", path=build.application("halts"))
+    hangs += f"hangs = yes\n[app probe]\ntype = native\npath = {build.application('probe')}\n"
+    with start(hangs) as server, server.connect() as stuck, server.connect() as other:
+        [worker] = server.workers()
+        assert server.ask("/halts/?ms=1800&extend=5000").status == 200 and server.workers() == [worker]
+        other.send(get("/sleep?ms=1800"))
+        stuck.send(get("/halts/?ms=60000"))
+        answer = stuck.receive()
+        assert answer.status == 504 and answer.headers["connection"] == "close"
+        told = server.wait_for_line("EVENT=app-hung", "APP=halts", f"REQUEST_ID={answer.request_id}", f"WORKER_PID={worker}")
+        assert "halts.so(" in re.search(r"\bSTACK=(.*)", told)[1]
+        assert "its application hung as a whole" in server.wait_for_line("GET /halts/?ms=60000", "HTTP_STATUS=504", "OUTCOME=timeout")
+        assert other.receive().status == 200
+        assert "REASON=watchdog" in server.wait_for_line("EVENT=worker-recycled")
+        wait_until(lambda: worker not in server.workers(), 10, "the worker has gone")
+        assert len(server.lines("EVENT=app-hung")) == 1 and not server.lines("EVENT=worker-died")
+
+
+def test_application_is_asked_only_about_what_takes_long(start, build):
+    with start(HALTS.format(watchdog="5s", path=build.application("halts"))) as server, server.connect() as connection:
+        assert {connection.ask("/halts/").body for _ in range(50)} == {b"0"}
+        assert int(connection.ask("/halts/?ms=1200").body) > 0
+
+
 PYTHON = """
 import time
 import appsrv

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import select
 import signal
 import subprocess
 import time
@@ -172,15 +173,82 @@ def test_request_that_never_ends_is_answered_and_its_place_is_told(serve, target
         assert 0.8 < time.monotonic() - began < 2
         server.wait_for_line("EVENT=request-timeout", f"WORKER_PID={pid}", "RUNTIME_STACK=", "STACK=")
         event = traceback_behind(server, "Application faults took more than 1000 ms for request ")
-        where = "most recent call first.*\n(.*\n)*?" + r"\n".join(rf' +File "[^"]+", line \d+ in {name}' for name in innermost)
-        assert re.search(where, event), event
+        assert re.search(place_of(*innermost), event), event
         wait_until(lambda: pid not in server.workers() and len(server.workers()) == 2, 10, "it is replaced")
         assert int(other.ask("/pid").body) == bystander
         assert not server.lines("EVENT=worker-died") and len(server.lines(f"GET {target}", "OUTCOME=timeout")) == 1
 
 
-def test_deadlock_without_a_limit_holds_one_worker(serve):
-    """Nothing tells it from an application that works; who would have to wait for a thread behind it is refused."""
+def place_of(*names):
+    """What a told traceback says of these functions, the last call first."""
+    return "most recent call first.*\n(.*\n)*?" + r"\n".join(rf' +File "[^"]+", line \d+ in {name}' for name in names)
+
+
+@pytest.mark.parametrize("threads, preload", [(2, "no"), (1, "yes")])
+def test_deadlock_without_a_limit_is_noticed(serve, threads, preload):
+    config = TWO.replace("threads = 2", f"threads = {threads}") + f"preload = {preload}\nwatchdog = 2s\n"
+    with serve(config) as server, two_connections(server) as (victim, pid, other, bystander):
+        victim.send(get("/deadlock"))
+        began = time.monotonic()
+        while not select.select([victim.socket], [], [], 0.02)[0]:
+            assert int(other.ask("/pid").body) == bystander and time.monotonic() - began < 20
+        answer = victim.receive()
+        assert answer.status == 504 and answer.headers["connection"] == "close"
+        told = server.wait_for_line("EVENT=app-hung", f"WORKER_PID={pid}", f"REQUEST_ID={answer.request_id}", "APP=faults")
+        assert "pthread_mutex_lock" in re.search(r"\bSTACK=(.*)", told)[1] and "in keeps_the_gil" in told.split("RUNTIME_STACK=")[1]
+        event = traceback_behind(server, "Application faults hangs as a whole: none of its threads could go on for ")
+        assert re.search(place_of("keeps_the_gil", "deadlock", "app"), event), event
+        record = server.wait_for_line("GET /deadlock", "HTTP_STATUS=504", "OUTCOME=timeout")
+        assert "its application hung as a whole" in record
+        assert f"WORKER_PID={pid} " in server.wait_for_line("EVENT=worker-recycled", "REASON=watchdog")
+        wait_until(lambda: pid not in server.workers(), 10, "it is replaced")
+        assert int(other.ask("/pid").body) == bystander
+        assert len(server.lines("GET /deadlock", "OUTCOME=")) == len(server.lines("EVENT=app-hung")) == 1
+        assert not server.lines("EVENT=worker-died") and not server.lines("EVENT=worker-hung")
+        assert server.stop() == 0
+
+
+def test_deadlock_ends_those_who_wait_behind_it_as_well(serve):
+    """One worker: what comes meanwhile and finds no thread is for its successor."""
+    with serve(TWO.replace("workers = 2", "workers = 1") + "watchdog = 1s\n") as server:
+        [pid] = server.workers()
+        with server.connect() as victim, server.connect() as behind:
+            victim.send(get("/deadlock"))
+            behind.send(get("/pid"))
+            assert victim.receive().status == behind.receive().status == 504
+            wait_until(lambda: len(server.lines("EVENT=app-hung")) == 2, 10, "both are told of")
+            [waits] = server.lines("EVENT=app-hung", f"REQUEST_ID={server.lines('GET /pid')[0].split('REQUEST_ID=')[1].split()[0]}")
+            assert "take_gil" in waits or "PyEval_RestoreThread" in waits
+        assert int(server.ask("/pid").body) != pid
+        wait_until(lambda: pid not in server.workers(), 10, "it is replaced")
+
+
+IMPATIENT_WATCH = "[server]\nworkers = 1\nthreads = 4\ngraceful_timeout = 1s\nwatchdog = 1s\n"
+
+
+def test_python_that_works_long_does_not_hang(serve):
+    """In pure Python, or while others can go on: as long as it likes."""
+    with serve(IMPATIENT_WATCH) as server, contextlib.ExitStack() as stack:
+        [pid] = server.workers()
+        busy = [stack.enter_context(server.connect()) for _ in range(3)]
+        for connection, target in zip(busy, ("/spins?s=2.5", "/spins?s=2.5", "/sleeps?s=2.5")):
+            connection.send(get(target))
+        assert [connection.receive().body for connection in busy] == [b"ok"] * 3
+        assert server.workers() == [pid] and not server.lines("EVENT=app-hung") and not server.lines("EVENT=worker-recycled")
+
+
+def test_c_code_that_keeps_python_waiting_has_to_say_so(serve):
+    with serve(IMPATIENT_WATCH) as server:
+        [pid] = server.workers()
+        assert server.ask("/holds?s=2.5&extend=10").body == b"ok"
+        assert server.workers() == [pid] and not server.lines("EVENT=app-hung")
+        assert server.ask("/holds?s=20").status == 504
+        assert "in holds" in server.wait_for_line("EVENT=app-hung").split("RUNTIME_STACK=")[1]
+        wait_until(lambda: pid not in server.workers(), 10, "it is replaced")
+
+
+def test_deadlock_holds_one_worker_until_it_is_noticed(serve):
+    """Before [server] watchdog is over nothing tells it from what works; who would have to wait for a thread behind it is refused."""
     with serve(TWO.replace("threads = 2", "threads = 1") + "[http]\nqueue_timeout = 500ms\n") as server:
         with two_connections(server) as (victim, pid, other, bystander):
             victim.send(get("/deadlock"))

@@ -70,7 +70,7 @@ static void test_process_functions_tell_version_features_worker_and_keys(void)
         scene_begin(&scene, root, root);
         assert(strcmp(appsrv_version(), APPSRV_VERSION) == 0);
         assert(appsrv_has("concurrent") == 1 && appsrv_has("log-fields") == 1);
-        assert(appsrv_has("time-travel") == 0);
+        assert(appsrv_has("stalls") == 1 && appsrv_has("time-travel") == 0);
         assert(appsrv_ctx_of(scene.req) == scene.ctx);
         assert(appsrv_worker_id(scene.ctx) == 3);
         assert(strcmp(appsrv_config(scene.ctx, "greeting"), "hi") == 0);

@@ -94,6 +94,23 @@ static void test_application_is_started_and_answers(void)
         arena_free(&arena);
 }
 
+static void expect_can_stall(const char *file, bool can)
+{
+        struct section section;
+        struct app *app = NULL;
+
+        section_begin(&section, file, NULL, NULL);
+        assert(app_load(&app, &section.config, &section.host, &section.problems) == 0);
+        assert(app_can_stall(app) == can && (!can || !app_stalls(app)));
+        app_free(app);
+}
+
+static void test_application_that_can_tell_that_it_hangs_is_asked(void)
+{
+        expect_can_stall("halts.so", true);
+        expect_can_stall("probe.so", false);
+}
+
 static void test_start_that_fails_gives_what_the_application_gave(void)
 {
         static char start_fail[] = "start_fail", yes[] = "yes";
@@ -157,6 +174,7 @@ int main(void)
         find_folder();
         test_what_cannot_be_served_is_refused_with_its_reason();
         test_application_is_started_and_answers();
+        test_application_that_can_tell_that_it_hangs_is_asked();
         test_start_that_fails_gives_what_the_application_gave();
         test_key_that_the_application_does_not_know_is_found();
         test_application_without_the_flag_is_not_concurrent();

@@ -125,9 +125,11 @@ static void test_one_that_is_stuck_is_condemned_once(void)
 
         assert(wear_turn(&wear, 1, NOW) && wear.reason == WEAR_REQUESTS);
         memory = 9;
-        assert(wear_condemn(&wear) && wear.reason == WEAR_STUCK && wear.memory == 9);
-        assert(!wear_condemn(&wear) && !wear_turn(&wear, 2, NOW));
+        assert(wear_condemn(&wear, WEAR_STUCK) && wear.reason == WEAR_STUCK && wear.memory == 9);
+        assert(!wear_condemn(&wear, WEAR_STUCK) && !wear_turn(&wear, 2, NOW));
+        assert(!wear_condemn(&wear, WEAR_HUNG) && wear.reason == WEAR_STUCK);
         assert(strcmp(wear_reason_name(WEAR_STUCK), "request_timeout") == 0);
+        assert(strcmp(wear_reason_name(WEAR_HUNG), "watchdog") == 0);
 }
 
 static void test_reasons_have_the_names_of_their_settings(void)

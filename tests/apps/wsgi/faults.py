@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 
+import appsrv
+
 TEXT = [("Content-Type", "text/plain")]
 ROUTES = {}
 logger = logging.getLogger("faults")
@@ -200,6 +202,24 @@ def regex(environ, start_response):
 
 def waits_for_ever():
     threading.Event().wait()
+
+
+@route
+def spins(environ, start_response):
+    """Python code alone."""
+    end = time.monotonic() + float(arguments(environ)["s"])
+    while time.monotonic() < end:
+        pass
+    return answer(start_response, "ok")
+
+
+@route
+def holds(environ, start_response):
+    """C code that keeps the GIL, and comes back."""
+    if "extend" in arguments(environ):
+        appsrv.extend(float(arguments(environ)["extend"]))
+    ctypes.PyDLL(None).poll(None, 0, int(float(arguments(environ)["s"]) * 1000))
+    return answer(start_response, "ok")
 
 
 @route

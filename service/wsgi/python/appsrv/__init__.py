@@ -23,6 +23,7 @@ def time_left():
 def extend(seconds):
     """Lets the request that this thread works on take so many seconds from now on, at least.
 
+    Also without a request_timeout: for so long, C code that keeps the GIL is not taken for a deadlock (watchdog of [server]).
     Raises ValueError when that is beyond request_timeout_max of [http], and TimeoutError when the client has got a 504 already.
     """
     if _appsrv:
