@@ -222,6 +222,7 @@ cgi-git: test-programs                  ## git over CGI with a repository of 200
 	@APPSRV_BUILD=$(B) APPSRV_GIT_MIB=$(or $(APPSRV_GIT_MIB),200) tests/run http -k test_cgi_git
 bench:                                  ## requests/s beside Gunicorn and uWSGI, of CGI beside nginx and Apache, and what a record costs
 	@$(MAKE) --no-print-directory setup GROUPS="build test package"
+	@$(MAKE) --no-print-directory test-programs
 	@tests/bench/wsgi.py
 	@$(MAKE) --no-print-directory bench-memory
 	@$(MAKE) --no-print-directory bench-cgi

@@ -58,8 +58,6 @@ static bool full(const struct acceptor *acceptor)
 
 static void pause_for(struct acceptor *acceptor, uint64_t usec)
 {
-        for (size_t i = 0; i < acceptor->n_listeners; i++)
-                loop_forget(acceptor->options.loop, &acceptor->listeners[i].watch);
         acceptor->paused_until = now_usec() + usec;
 }
 
@@ -70,14 +68,19 @@ static void step_back(struct acceptor *acceptor)
         acceptor->waits_until = acceptor->paused_until - LOOK_USEC + WAIT_USEC;
 }
 
-static int resume(struct acceptor *acceptor)
+static int watch_all(struct acceptor *acceptor)
 {
         int r = 0;
 
-        acceptor->paused_until = 0;
         for (size_t i = 0; r == 0 && i < acceptor->n_listeners; i++)
                 r = loop_watch(acceptor->options.loop, &acceptor->listeners[i].watch, EPOLLIN);
         return r;
+}
+
+static void forget_all(struct acceptor *acceptor)
+{
+        for (size_t i = 0; i < acceptor->n_listeners; i++)
+                loop_forget(acceptor->options.loop, &acceptor->listeners[i].watch);
 }
 
 /* Errors that are the new connection's own (it was reset while it waited, accept(2)) or mean that
@@ -112,7 +115,7 @@ static void on_connection(struct watch *watch)
         struct listener *listener = (struct listener *)watch;
         struct acceptor *acceptor = listener->acceptor;
 
-        for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+        for (unsigned i = 0; acceptor->paused_until == 0 && i < ACCEPTS_PER_TURN; i++) {
                 if (full(acceptor)) {
                         pause_for(acceptor, FULL_USEC);
                         return;
@@ -151,7 +154,7 @@ int acceptor_new(struct acceptor **ret, const struct acceptor_options *options)
                         .endpoint = &options->endpoints[i],
                 };
         }
-        r = resume(acceptor);
+        r = watch_all(acceptor);
         if (r < 0) {
                 acceptor_free(acceptor);
                 return r;
@@ -164,8 +167,7 @@ void acceptor_free(struct acceptor *acceptor)
 {
         if (!acceptor)
                 return;
-        for (size_t i = 0; i < acceptor->n_listeners; i++)
-                loop_forget(acceptor->options.loop, &acceptor->listeners[i].watch);
+        forget_all(acceptor);
         balance_free(acceptor->balance);
         free(acceptor);
 }
@@ -188,11 +190,7 @@ static void come_back(struct acceptor *acceptor, uint64_t now)
                 acceptor->paused_until = now + LOOK_USEC;
                 return;
         }
-        acceptor->waits_until = 0;
-        if (resume(acceptor) < 0) {
-                pause_for(acceptor, EXHAUSTED_USEC);
-                return;
-        }
+        acceptor->waits_until = acceptor->paused_until = 0;
         balance_return(acceptor->balance, !early && accept_any(acceptor));
 }
 
@@ -204,12 +202,20 @@ void acceptor_turn(struct acceptor *acceptor, uint64_t now)
         }
         if (acceptor->paused_until == 0 || now < acceptor->paused_until)
                 return;
-        if (full(acceptor))
+        if (full(acceptor)) {
                 acceptor->paused_until = now + FULL_USEC;
-        else if (resume(acceptor) < 0)
+                return;
+        }
+        acceptor->paused_until = 0;
+        (void)accept_any(acceptor);
+}
+
+void acceptor_settle(struct acceptor *acceptor)
+{
+        if (acceptor->paused_until == 0 && watch_all(acceptor) < 0)
                 pause_for(acceptor, EXHAUSTED_USEC);
-        else
-                (void)accept_any(acceptor);
+        if (acceptor->paused_until > 0)
+                forget_all(acceptor);
 }
 
 uint64_t acceptor_wake_usec(const struct acceptor *acceptor)

@@ -48,6 +48,10 @@ void acceptor_free(struct acceptor *acceptor);
 /** acceptor_turn() - to be called once a turn: ends a step-back that is over. */
 void acceptor_turn(struct acceptor *acceptor, uint64_t now);
 
+/** acceptor_settle() - to be called before the loop waits: tells the kernel whether connections are
+ * awaited. Most step-backs are over by then. */
+void acceptor_settle(struct acceptor *acceptor);
+
 /** acceptor_wake_usec() - when acceptor_turn() has something to do next; USEC_NEVER: by event only.
  */
 uint64_t acceptor_wake_usec(const struct acceptor *acceptor);

@@ -423,6 +423,8 @@ static int wait_for_events(struct worker *worker)
         worker->asked = !(hurries && worker->asked);
         if (!worker->asked)
                 return 0;
+        if (worker->acceptor)
+                acceptor_settle(worker->acceptor);
         library = http_timeout_usec(worker->http);
         n = loop_turn(&worker->loop, hurries ? 0 : wait_usec(worker, worker->now, library));
         spin_count(&worker->spin, hurries ? 1 : n, library);

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -106,8 +107,9 @@ static void end(struct taker *taker)
 /* Turns until nothing is ready. */
 static void turn(struct taker *taker)
 {
-        while (loop_turn(&taker->loop, 0) > 0)
-                ;
+        do
+                acceptor_settle(taker->acceptor);
+        while (loop_turn(&taker->loop, 0) > 0);
 }
 
 static void test_worker_alone_takes_all(void)
@@ -156,6 +158,39 @@ static void test_worker_that_is_ahead_waits_for_the_others(void)
         assert(!atomic_load(&taker.slot->steps_back));
         turn(&taker);
         assert(taker.n_taken == 3);
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
+static bool is_awaited(const struct taker *taker)
+{
+        struct epoll_event event;
+
+        return epoll_wait(taker->loop.epoll, &event, 1, 0) > 0;
+}
+
+static void test_step_back_that_is_soon_over_is_not_told_to_the_kernel(void)
+{
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker taker;
+
+        assert(board_new(&board, 2) == 0);
+        atomic_store(&board_slot(board, 1)->accepting, 1);
+        begin(&taker, &scene, board, 0, 100);
+        arrive(&scene, 5);
+        assert(loop_turn(&taker.loop, 0) == 1 && atomic_load(&taker.slot->steps_back));
+        assert(is_awaited(&taker));
+        assert(loop_turn(&taker.loop, 0) == 1 && taker.n_taken == 2); /* nobody is taken, though */
+
+        acceptor_settle(taker.acceptor);
+        assert(!is_awaited(&taker));
+        atomic_store(&board_slot(board, 1)->accepted, 5);
+        acceptor_turn(taker.acceptor, acceptor_wake_usec(taker.acceptor));
+        assert(!is_awaited(&taker));
+        acceptor_settle(taker.acceptor);
+        assert(is_awaited(&taker));
         end(&taker);
         board_free(board);
         scene_end(&scene);
@@ -326,6 +361,7 @@ int main(void)
 {
         test_worker_alone_takes_all();
         test_worker_that_is_ahead_waits_for_the_others();
+        test_step_back_that_is_soon_over_is_not_told_to_the_kernel();
         test_who_does_not_come_is_not_waited_for_again();
         test_who_steps_back_is_hardly_waited_for();
         test_siblings_that_do_not_accept_hold_nobody_back();
