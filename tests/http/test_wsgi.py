@@ -501,3 +501,16 @@ def test_the_package_beside_the_plugin_is_used_though_another_one_is_installed(b
         goods, prefix, package = server.ask("/").body.decode().split()
         assert goods == "tea" and prefix == str(venv)
         assert Path(package).parent == build.program.parent / "python" / "appsrv"
+
+
+@pytest.mark.parametrize("lacks, told", [("pyvenv.cfg", "venv/pyvenv.cfg: No such file or directory"), ("bin/python3", "venv/bin/python3: No such file or directory"),
+                                         ("lib/python3.*", "venv was not made for Python 3.")])
+def test_what_is_no_virtual_environment_is_told_with_its_line(build, tmp_path, lacks, told):
+    from test_plugins import check  # pylint: disable=import-outside-toplevel
+    venv = tmp_path / "venv"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
+    [missing] = venv.glob(lacks)
+    missing.rename(missing.parent / "python3.1")  # for lib/, an environment of another version
+    config = f"[app here]\ntype = wsgi\nmodule = pep\nvirtualenv = {venv}\n"
+    code, output = check(build, tmp_path, config)
+    assert code == 78 and f"checked.ini:4: [app here] virtualenv: {tmp_path}/{told}" in output
