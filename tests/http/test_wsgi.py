@@ -320,9 +320,16 @@ def test_statuses(pep, code):
             assert code != 204 or not {"content-length", "transfer-encoding"} & set(answer.headers)
 
 
-def test_a_304_tells_no_length_but_that_of_the_200(pep):
-    length = pep.ask("/checked/status?code=304").headers.get("content-length")
-    assert length == ("0" if pep.microhttpd().startswith("0.") else None)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("given, told", [(None, None), ("0", None), ("1234", "1234")])
+def test_a_304_tells_no_length_but_that_of_the_200(pep, method, given, told):
+    target = "/checked/status?code=304" + (f"&length={given}" if given else "")
+    with pep.connect() as connection:  # pipelined: nothing of a body is between the two answers
+        connection.send(b"".join(f"{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for _ in range(2)))
+        for _ in range(2):
+            answer = connection.receive()
+            assert answer.status == 304 and answer.headers.get("content-length") == (told or ("0" if pep.microhttpd().startswith("0.") else None))
+        assert connection.ask("/whole").body == b"abc"
 
 
 def test_second_start_response_replaces_the_first(pep):
