@@ -356,7 +356,8 @@ def handles_signals(environ, start_response):
 def counters(environ, start_response):
     """What is in use: blocks of Python objects, bytes of malloc, and in a debug build all references."""
     gc.collect()
-    sys._clear_type_cache()  # it keeps up to 4,096 names that attributes were asked for by
+    if "names" not in environ["QUERY_STRING"]:
+        sys._clear_type_cache()  # it keeps up to 4,096 names that attributes were asked for by
     return answer(start_response, f"{sys.getallocatedblocks()} {malloc_in_use()} {getattr(sys, 'gettotalrefcount', int)()}")
 
 
