@@ -392,7 +392,8 @@ APPSRV_EXPORT int appsrv_send_file(appsrv_req *req, int code, const char *type, 
 /**
  * appsrv_begin() - give the head of a response whose body follows by appsrv_write()
  * @code, @type: as for appsrv_send()
- * @length: bytes of the body; -1 when it is not known: the client sees its end all the same
+ * @length: bytes of the body; -1 when it is not known: the client sees its end all the same. With
+ *          304, which has no body, those of the 200 that the client has; 0: they are not told
  *
  * Headers cannot be set any more. Return: as appsrv_send().
  */

@@ -8,16 +8,22 @@
 
 #include "app/kind.h"
 
-static bool is_head(const struct exchange *exchange)
+static bool has_body(const struct exchange *exchange)
 {
-        return strcmp(exchange->request->method, "HEAD") == 0;
+        return exchange->response->status != 304 && strcmp(exchange->request->method, "HEAD") != 0;
 }
 
-/* The head of the response is complete. A HEAD request gets no more than that, when handle() has
- * returned. */
+/* A 304 may tell the length of the body that the client has got already (RFC 9110 8.6). */
+static bool tells_of_another(const struct exchange *exchange, int code, int64_t length)
+{
+        return length > 0 && (code != 0 ? code : exchange->status) == 304;
+}
+
+/* The head of the response is complete. Where no body follows it leaves when handle() has returned.
+ */
 static int begin_stream(struct exchange *exchange)
 {
-        if (is_head(exchange))
+        if (!has_body(exchange))
                 return 0;
         exchange->stream =
                 stream_new(exchange->news, exchange->news_data, &exchange->app->host->stream_terms);
@@ -37,7 +43,8 @@ int appsrv_begin(appsrv_req *req, int code, const char *type, int64_t length)
 
         if (length < -1)
                 return -EINVAL;
-        r = exchange_set_head(exchange, code, type, length != 0);
+        r = exchange_set_head(exchange, code, type,
+                              length != 0 && !tells_of_another(exchange, code, length));
         if (r < 0)
                 return r;
         exchange->response->streamed = true;

@@ -125,6 +125,10 @@ bool app_is_plugin(const struct app *app);
 /** app_refusal() - what the application said of its failure to start; "" when nothing. */
 const char *app_refusal(const struct app *app);
 
+/** app_refusal_origin() - where the key was written that app_refusal() begins with ("KEY: "); where
+ * the application was, when it begins with none. */
+const struct origin *app_refusal_origin(const struct app *app);
+
 /** app_stop() - the counterpart of app_start(), when no request is in the application any more. */
 void app_stop(struct app *app);
 

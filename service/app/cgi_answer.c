@@ -41,6 +41,12 @@ static bool without_content(int status)
         return status == 204 || status == 205 || status == 304;
 }
 
+/* A 304 may tell the length of the body that the client has got already (RFC 9110 8.6). */
+static bool tells_of_another(const struct cgi_head *head)
+{
+        return cgi_head_status(head) == 304 && head->length > 0 && head->length <= INT64_MAX;
+}
+
 /* Headers of the connection, Date and the like are the server's own: what a program says of them is
  * left out. */
 static bool set_headers(struct cgi_answer *answer)
@@ -151,7 +157,7 @@ static bool begin(struct cgi_answer *answer)
                 length = answer->body;
         if (!set_headers(answer))
                 return false;
-        if (without_content(status))
+        if (without_content(status) && !tells_of_another(&answer->head))
                 r = appsrv_send(request_of(answer), status, answer->head.type, NULL, 0);
         else
                 r = appsrv_begin(request_of(answer), status, answer->head.type,

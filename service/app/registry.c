@@ -148,6 +148,21 @@ const char *app_refusal(const struct app *app)
         return app->refusal;
 }
 
+const struct origin *app_refusal_origin(const struct app *app)
+{
+        const struct app_config *config = app->config;
+        size_t size = strcspn(app->refusal, ":");
+
+        for (size_t i = 0; i < config->n_keys; i++) {
+                const struct app_key *key = &config->keys[i];
+
+                if (app->refusal[size] == ':' && strlen(key->name) == size &&
+                    memcmp(key->name, app->refusal, size) == 0)
+                        return &key->origin;
+        }
+        return &config->origin;
+}
+
 void app_stop(struct app *app)
 {
         if (app->kind->stop)

@@ -43,7 +43,7 @@ static int start(const struct app_config *config, struct app *app, struct proble
         int r = app_is_plugin(app) ? app_start(app) : 0;
 
         if (r < 0)
-                return problems_add(problems, &config->origin, "[app %s] %s", config->name,
+                return problems_add(problems, app_refusal_origin(app), "[app %s] %s", config->name,
                                     *app_refusal(app) ? app_refusal(app) : strerror(-r));
         return 0;
 }

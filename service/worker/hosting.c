@@ -11,23 +11,28 @@
 #include <string.h>
 
 #include "log/events.h"
+#include "worker/homes.h"
 #include "worker/notify.h"
 #include "worker/worker.h"
 
 #define WHY_MAX 512
 
 /* Return: EXIT_CODE_CONFIG. */
-static int refuse(struct app_host *host, int notify, const char *app, const char *why)
+static int refuse(struct app_host *host, int notify, const struct app_config *config,
+                  const char *why)
 {
+        const char *hint = homes_hint(config);
         char status[WHY_MAX];
         struct record record;
 
         record_event(&record, EVENT_APP_FAILED, &host->subject);
-        record_string(&record, "APP", app);
-        record_format(&record, "MESSAGE", "Application %s cannot be started: %s", app, why);
+        record_string(&record, "APP", config->name);
+        record_format(&record, "MESSAGE", "Application %s cannot be started: %s%s", config->name,
+                      why, hint);
         (void)log_commit(host->log, &record);
 
-        (void)snprintf(status, sizeof(status), "STATUS=application %s: %s", app, why);
+        (void)snprintf(status, sizeof(status), "STATUS=application %s: %s%s", config->name, why,
+                       hint);
         (void)notify_send(notify, status);
         return EXIT_CODE_CONFIG;
 }
@@ -50,13 +55,13 @@ static int load(struct app **ret, const struct app_config *config, struct app_ho
         say_what_is_loaded(notify, config->name);
         r = app_load(ret, config, host, &problems);
         if (r < 0)
-                r = refuse(host, notify, config->name,
-                           problems.n > 0 ? problems.texts[0] : strerror(-r));
+                r = refuse(host, notify, config, problems.n > 0 ? problems.texts[0] : strerror(-r));
         problems_free(&problems);
         return r;
 }
 
-static int start(struct app *app, struct app_host *host, int notify)
+static int start(struct app *app, const struct app_config *config, struct app_host *host,
+                 int notify)
 {
         char why[WHY_MAX];
         int r = app_start(app);
@@ -67,7 +72,7 @@ static int start(struct app *app, struct app_host *host, int notify)
                 (void)snprintf(why, sizeof(why), "%s", app_refusal(app));
         else
                 (void)snprintf(why, sizeof(why), "its start() failed: %s", strerror(-r));
-        return refuse(host, notify, app_name(app), why);
+        return refuse(host, notify, config, why);
 }
 
 static int make_room(struct hosting *hosting, size_t n)
@@ -92,7 +97,7 @@ static int host_one(struct hosting *hosting, size_t i, const struct app_config *
         if (code != EXIT_CODE_OK || hosting->started[i] ||
             (hosting->for_others && !app_preloads(hosting->apps[i])))
                 return code;
-        code = start(hosting->apps[i], host, notify);
+        code = start(hosting->apps[i], config, host, notify);
         hosting->started[i] = code == EXIT_CODE_OK;
         hosting->lanes[i].limit = app_concurrent(hosting->apps[i]) ? UINT_MAX : 1;
         return code;
@@ -131,7 +136,8 @@ int hosting_fork(struct hosting *hosting, int when)
 }
 
 /* What was made in the template is this process's own from now on. */
-static int arrive(struct hosting *hosting, struct app_host *host, int notify)
+static int arrive(struct hosting *hosting, const struct config *config, struct app_host *host,
+                  int notify)
 {
         char why[WHY_MAX];
 
@@ -142,7 +148,7 @@ static int arrive(struct hosting *hosting, struct app_host *host, int notify)
                 if (r == 0)
                         continue;
                 (void)snprintf(why, sizeof(why), "its fork() failed: %s", strerror(-r));
-                return refuse(host, notify, app_name(hosting->apps[i]), why);
+                return refuse(host, notify, &config->apps[i], why);
         }
         return EXIT_CODE_OK;
 }
@@ -150,7 +156,7 @@ static int arrive(struct hosting *hosting, struct app_host *host, int notify)
 int hosting_start(struct hosting *hosting, const struct config *config, struct app_host *host,
                   int notify)
 {
-        int code = hosting->for_others ? arrive(hosting, host, notify) : EXIT_CODE_OK;
+        int code = hosting->for_others ? arrive(hosting, config, host, notify) : EXIT_CODE_OK;
 
         return code == EXIT_CODE_OK ? host_all(hosting, config, host, notify) : code;
 }

@@ -23,8 +23,9 @@ static struct MHD_Response *file_reply(struct response *response)
         return reply;
 }
 
-/* The length that a 304 may tell is that of the 200 (RFC 9110 8.6), which is not known here. Below
- * 0.9.77 the library tells 0 all the same. */
+/* The length that a 304 may tell is that of the 200 (RFC 9110 8.6), which only the application
+ * knows. Below 0.9.77 the library tells 0 all the same: it leaves a length out of nothing but 1xx,
+ * 204 and what ends with the connection, and of a chunked one it sends the end. */
 static void leave_length_out(struct MHD_Response *reply)
 {
 #if MHD_VERSION >= 0x00097701
@@ -98,5 +99,7 @@ struct MHD_Response *http_reply_streamed(struct transaction *transaction)
         if (reply && unknown && !transaction->exchange.stream)
                 (void)MHD_set_response_options(reply, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
                                                MHD_RO_END);
+        if (reply && transaction->answer->status == 304 && size == 0)
+                leave_length_out(reply);
         return reply;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wsgi/names.h"
 #include "wsgi/tell.h"
 
 /* Pieces of a list that are joined; a larger one is given piece by piece, and not copied. */
@@ -139,7 +140,7 @@ static int give(struct response *response, PyObject *result)
 /* Return: whether it went well; no close() is well. */
 static bool call_close(PyObject *result)
 {
-        _cleanup_object_ PyObject *method = PyObject_GetAttrString(result, "close");
+        _cleanup_object_ PyObject *method = PyObject_GetAttr(result, name_of(NAME_CLOSE));
         _cleanup_object_ PyObject *done = method ? PyObject_CallNoArgs(method) : NULL;
 
         if (!method && PyErr_ExceptionMatches(PyExc_AttributeError)) {

@@ -9,6 +9,8 @@
 
 #include <sys/stat.h>
 
+#include "wsgi/names.h"
+
 #define BLOCK_SIZE 8192
 
 /* The classes that open() gives for bytes. */
@@ -66,7 +68,9 @@ static void wrapper_dealloc(PyObject *self)
 static PyObject *wrapper_next(PyObject *self)
 {
         struct file_wrapper *wrapper = wrapper_of(self);
-        PyObject *block = PyObject_CallMethod(wrapper->file, "read", "n", wrapper->block);
+        _cleanup_object_ PyObject *size = PyLong_FromSsize_t(wrapper->block);
+        PyObject *block =
+                size ? PyObject_CallMethodOneArg(wrapper->file, name_of(NAME_READ), size) : NULL;
         int more = block ? PyObject_IsTrue(block) : -1;
 
         if (more <= 0)
@@ -79,9 +83,9 @@ static PyObject *wrapper_close(PyObject *self, PyObject *nothing)
         PyObject *file = wrapper_of(self)->file;
 
         (void)nothing;
-        if (!PyObject_HasAttrString(file, "close"))
+        if (!PyObject_HasAttr(file, name_of(NAME_CLOSE)))
                 Py_RETURN_NONE;
-        return PyObject_CallMethod(file, "close", NULL);
+        return PyObject_CallMethodNoArgs(file, name_of(NAME_CLOSE));
 }
 
 static PyMethodDef methods[] = {
@@ -130,7 +134,7 @@ static bool is_plain(PyObject *file)
 /* Where Python is in it: what a buffer has read ahead counts as not read. */
 static bool place_of(PyObject *file, uint64_t *ret)
 {
-        _cleanup_object_ PyObject *place = PyObject_CallMethod(file, "tell", NULL);
+        _cleanup_object_ PyObject *place = PyObject_CallMethodNoArgs(file, name_of(NAME_TELL));
         long long at = place ? PyLong_AsLongLong(place) : -1;
 
         *ret = (uint64_t)at;

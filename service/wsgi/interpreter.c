@@ -65,22 +65,51 @@ static int package_folder(char folder[static PATH_MAX])
         return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* As the python of the environment: what is beside it (pyvenv.cfg) says where its packages are. */
+/* Return: 0; else why the file of the environment cannot be had. */
+static int look_for(const char *virtualenv, const char *name, int mode, char path[static PATH_MAX],
+                    char why[static WHY_MAX])
+{
+        int n = snprintf(path, PATH_MAX, "%s/%s", virtualenv, name);
+        int r = n >= PATH_MAX ? -ENAMETOOLONG : access(path, mode) < 0 ? -errno : 0;
+
+        if (r < 0)
+                (void)snprintf(why, WHY_MAX, "virtualenv: %.300s: %s", path, strerror(-r));
+        return r;
+}
+
+/* Modules of a virtual environment are compiled for one version. */
+static int check_version(const char *virtualenv, char why[static WHY_MAX])
+{
+        char name[32], path[PATH_MAX];
+        int r;
+
+        (void)snprintf(name, sizeof(name), "lib/python%d.%d", PY_MAJOR_VERSION, PY_MINOR_VERSION);
+        r = look_for(virtualenv, name, R_OK, path, why);
+        if (r == -ENOENT)
+                (void)snprintf(why, WHY_MAX,
+                               "virtualenv: %.300s was not made for Python %d.%d, which this "
+                               "server has",
+                               virtualenv, PY_MAJOR_VERSION, PY_MINOR_VERSION);
+        return r;
+}
+
+/* As the python of the environment: what is beside it (pyvenv.cfg) says where its packages are, and
+ * without that Python would take those of the system. */
 static int find_program(char program[static PATH_MAX], const char *virtualenv,
                         char why[static WHY_MAX])
 {
-        int n;
+        int r;
 
         if (!virtualenv) {
                 (void)snprintf(program, PATH_MAX, "%s", WSGI_PYTHON);
                 return 0;
         }
-        n = snprintf(program, PATH_MAX, "%s/bin/python3", virtualenv);
-        if (n >= PATH_MAX || access(program, X_OK) < 0) {
-                (void)snprintf(why, WHY_MAX, "virtualenv: %.300s has no bin/python3", virtualenv);
-                return -ENOENT;
-        }
-        return 0;
+        r = look_for(virtualenv, "pyvenv.cfg", R_OK, program, why);
+        if (r == 0)
+                r = check_version(virtualenv, why);
+        if (r == 0)
+                r = look_for(virtualenv, "bin/python3", X_OK, program, why);
+        return r;
 }
 
 /* UTF-8 mode (PEP 540): a service has no locale, and its files are not ASCII. */
@@ -114,21 +143,6 @@ static PyStatus initialise(const char *program)
         return status;
 }
 
-/* Modules of a virtual environment are compiled for one version. */
-static int check_environment(const char *virtualenv, char why[static WHY_MAX])
-{
-        char folder[PATH_MAX];
-        int n = snprintf(folder, sizeof(folder), "%s/lib/python%d.%d", virtualenv, PY_MAJOR_VERSION,
-                         PY_MINOR_VERSION);
-
-        if (n < PATH_MAX && access(folder, R_OK) == 0)
-                return 0;
-        (void)snprintf(why, WHY_MAX,
-                       "virtualenv: %.300s was not made for Python %d.%d, which this server has",
-                       virtualenv, PY_MAJOR_VERSION, PY_MINOR_VERSION);
-        return -EINVAL;
-}
-
 /* `import appsrv` works in it, and appsrv.start made what applications find. In front: the package
  * of another version may be installed. Nothing else is in that folder. */
 static int prepare(char why[static WHY_MAX])
@@ -159,8 +173,6 @@ static int begin(const char *virtualenv, char why[static WHY_MAX])
         int r;
 
         r = find_program(program, virtualenv, why);
-        if (r == 0 && virtualenv)
-                r = check_environment(virtualenv, why);
         if (r == 0)
                 r = share_symbols(why);
         if (r < 0)

@@ -11,6 +11,7 @@
 #include "wsgi/input.h"
 #include "wsgi/interpreter.h"
 #include "wsgi/journal.h"
+#include "wsgi/names.h"
 #include "wsgi/print.h"
 #include "wsgi/response.h"
 
@@ -132,7 +133,7 @@ PyObject *module_init(void)
 {
         PyObject *module;
 
-        if (make_types() < 0 || current_init() < 0 || environ_init() < 0 ||
+        if (make_types() < 0 || names_init() < 0 || current_init() < 0 || environ_init() < 0 ||
             file_wrapper_init() < 0 || journal_init() < 0 || print_init() < 0 ||
             response_init() < 0)
                 return NULL;

@@ -197,14 +197,23 @@ static int set_head(struct response *response)
         return head_give(response->req, response->headers);
 }
 
+/* Of a 304 it is the length of the body that the client has got already (RFC 9110 8.6). One of 0 is
+ * that of the 304 itself, which frameworks count. */
+static int64_t announced(const struct response *response)
+{
+        bool tells =
+                response_has_body(response) || (response->status == 304 && response->length > 0);
+
+        return tells ? response->length : 0;
+}
+
 static int begin(struct response *response)
 {
         int r;
 
         if (set_head(response) < 0)
                 return -1;
-        r = appsrv_begin(response->req, response->status, NULL,
-                         response_has_body(response) ? response->length : 0);
+        r = appsrv_begin(response->req, response->status, NULL, announced(response));
         if (r < 0)
                 return response_raise(r);
         response->begun = true;
@@ -278,9 +287,11 @@ int response_finish(struct response *response)
         return -1;
 }
 
-/* A head without a body that belongs to it. */
+/* A head that tells the length of a body, which is not there. */
 static bool is_bare(const struct response *response, size_t size)
 {
+        if (!response_has_body(response))
+                return announced(response) > 0;
         return response->head && (response->length >= 0 || size == 0);
 }
 
@@ -288,9 +299,9 @@ int response_send(struct response *response, const char *bytes, size_t size)
 {
         int r;
 
+        if (response->headers && is_bare(response, size))
+                return begin(response);
         if (response->headers && response_has_body(response)) {
-                if (is_bare(response, size))
-                        return begin(response);
                 if (response->length > (int64_t)size) {
                         if (begin(response) < 0 || give(response, bytes, size) < 0)
                                 return -1;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "wsgi/journal.h"
+#include "wsgi/names.h"
 
 #define TEXT_MAX 1024
 
@@ -53,11 +54,12 @@ void tell_exception(const char *what)
 {
         _cleanup_object_ PyObject *exception = take_exception();
         _cleanup_object_ PyObject *module = PyImport_ImportModule("appsrv.logging");
+        _cleanup_object_ PyObject *text = module ? PyUnicode_FromString(what) : NULL;
         _cleanup_object_ PyObject *done = NULL;
 
-        if (module)
-                done = PyObject_CallMethod(module, "exception", "sO", what,
-                                           exception ? exception : Py_None);
+        if (text)
+                done = PyObject_CallMethodObjArgs(module, name_of(NAME_EXCEPTION), text,
+                                                  exception ? exception : Py_None, NULL);
         if (done)
                 return;
         PyErr_Clear();

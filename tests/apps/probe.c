@@ -356,13 +356,13 @@ static int print(appsrv_req *req, struct probe *probe)
         return send_text(req, 200, "printed\n");
 }
 
-/* Gives, after ?wait= ms, ?pieces= of ?size= bytes, with ?ms= between; announces ?length=; fails at
- * the end with ?fail. */
+/* Gives, after ?wait= ms, ?pieces= of ?size= bytes, with ?ms= between; announces ?length=, with
+ * ?code= if not 200; fails at the end with ?fail. */
 static int stream(appsrv_req *req, struct probe *probe)
 {
         size_t pieces = argument(req, "pieces"), size = argument(req, "size");
         const char *length = appsrv_arg(req, "length", NULL);
-        size_t ms = argument(req, "ms");
+        size_t ms = argument(req, "ms"), code = argument(req, "code");
         const struct timespec pause = {.tv_sec = (time_t)(ms / 1000),
                                        .tv_nsec = (long)(ms % 1000) * 1000000};
         char *bytes = appsrv_alloc(req, size + 1);
@@ -374,7 +374,8 @@ static int stream(appsrv_req *req, struct probe *probe)
         memset(bytes, 'x', size);
         sleep_ms(argument(req, "wait"));
         if (length)
-                r = appsrv_begin(req, 200, "text/plain", (int64_t)number_of(length));
+                r = appsrv_begin(req, code > 0 ? (int)code : 200, "text/plain",
+                                 (int64_t)number_of(length));
         for (size_t i = 0; r == 0 && i < pieces; i++) {
                 r = appsrv_write(req, bytes, size);
                 (void)nanosleep(&pause, NULL);

@@ -102,7 +102,8 @@ def test_output_that_is_no_answer_is_a_502(server, printed, why):
 
 @pytest.mark.parametrize("printed, status, headers, body", [
     (b"Status: 204\nContent-Length: 4\n\nbody", 204, {}, b""), (b"Status: 205\n\nbody", 205, {"content-length": "0"}, b""),
-    (b"Status: 304\nETag: \"x\"\n\nbody", 304, {"etag": '"x"'}, b""), (b"Status:  404  Gone away \n" + TYPE + b"\nx", 404, {}, b"x"),
+    (b"Status: 304\nETag: \"x\"\n\nbody", 304, {"etag": '"x"'}, b""), (b"Status: 304\nContent-Length: 1234\n\n", 304, {"content-length": "1234"}, b""),
+    (b"Status: 304\nContent-Length: 2\n\nbody", 304, {"content-length": "2"}, b""), (b"Status:  404  Gone away \n" + TYPE + b"\nx", 404, {}, b"x"),
     (TYPE + b"Transfer-Encoding: chunked\n\n0\r\n\r\n", 200, {}, b"0\r\n\r\n"), (TYPE + b"Content-Length: 2\n\nhello", 200, {"content-length": "2"}, b"he"),
     (TYPE + b"Server: me\nDate: never\nX-Request-ID: mine\n\nx", 200, {"server": "appsrv"}, b"x"),
     (b"Status: 307 x\nLocation: /answer\n\n", 307, {"location": "/answer"}, b""), (b"sTaTuS: 201 Made\r\nX-A: b\r\n\r\n\nx", 201, {"x-a": "b"}, b"\nx")])

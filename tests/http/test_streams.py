@@ -51,6 +51,20 @@ def test_head_has_no_body(server):
         assert connection.rest() == b""
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_304_may_tell_the_length_of_the_200(server, method):
+    request = f"{method} /stream?pieces=0&size=0&length=1234&code=304 HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with server.connect() as connection:
+        connection.send(request * 2)
+        for _ in range(2):
+            answer = connection.receive()
+            assert answer.status == 304 and answer.headers["content-length"] == "1234" and "connection" not in answer.headers
+        assert connection.ask("/stream?pieces=3&size=5&length=15").body == b"x" * 15
+    line = server.wait_for_line(f"REQUEST_ID={answer.request_id}")
+    assert "OUTCOME=ok" in line and " 304 0B " in line
+    assert server.ask("/stream?pieces=0&size=0&length=12&code=204").status == 500  # has none, ever
+
+
 def test_each_piece_leaves_at_once(server):
     with server.connect() as connection:
         began = time.monotonic()

@@ -320,9 +320,16 @@ def test_statuses(pep, code):
             assert code != 204 or not {"content-length", "transfer-encoding"} & set(answer.headers)
 
 
-def test_a_304_tells_no_length_but_that_of_the_200(pep):
-    length = pep.ask("/checked/status?code=304").headers.get("content-length")
-    assert length == ("0" if pep.microhttpd().startswith("0.") else None)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("given, told", [(None, None), ("0", None), ("1234", "1234")])
+def test_a_304_tells_no_length_but_that_of_the_200(pep, method, given, told):
+    target = "/checked/status?code=304" + (f"&length={given}" if given else "")
+    with pep.connect() as connection:  # pipelined: nothing of a body is between the two answers
+        connection.send(b"".join(f"{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for _ in range(2)))
+        for _ in range(2):
+            answer = connection.receive()
+            assert answer.status == 304 and answer.headers.get("content-length") == (told or ("0" if pep.microhttpd().startswith("0.") else None))
+        assert connection.ask("/whole").body == b"abc"
 
 
 def test_second_start_response_replaces_the_first(pep):
@@ -501,3 +508,16 @@ def test_the_package_beside_the_plugin_is_used_though_another_one_is_installed(b
         goods, prefix, package = server.ask("/").body.decode().split()
         assert goods == "tea" and prefix == str(venv)
         assert Path(package).parent == build.program.parent / "python" / "appsrv"
+
+
+@pytest.mark.parametrize("lacks, told", [("pyvenv.cfg", "venv/pyvenv.cfg: No such file or directory"), ("bin/python3", "venv/bin/python3: No such file or directory"),
+                                         ("lib/python3.*", "venv was not made for Python 3.")])
+def test_what_is_no_virtual_environment_is_told_with_its_line(build, tmp_path, lacks, told):
+    from test_plugins import check  # pylint: disable=import-outside-toplevel
+    venv = tmp_path / "venv"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", venv], check=True)
+    [missing] = venv.glob(lacks)
+    missing.rename(missing.parent / "python3.1")  # for lib/, an environment of another version
+    config = f"[app here]\ntype = wsgi\nmodule = pep\nvirtualenv = {venv}\n"
+    code, output = check(build, tmp_path, config)
+    assert code == 78 and f"checked.ini:4: [app here] virtualenv: {tmp_path}/{told}" in output

@@ -21,7 +21,7 @@ def test_requests_leave_no_reference_behind(debug, tmp_path):
         leave_nothing_behind(server, 100)
 
 
-@pytest.mark.seconds(900)
+@pytest.mark.seconds(1800)
 def test_memory_is_flat_over_many_requests(debug, tmp_path):
     if not DEMANDED:
         pytest.skip("takes minutes: make wsgi-leaks; the test before finds what is lost in each kind of request")

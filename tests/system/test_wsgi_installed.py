@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A Flask application in the installed service: every record of logging is one entry of the journal, whatever dies."""
 import collections
+import json
 import signal
 import time
 from pathlib import Path
@@ -200,6 +201,96 @@ def test_reload_of_an_application_that_reads_a_credential_at_import(shop):
     shop.container.write_file("/srv/keyed/keyed.py", KEYED.replace("KEY =", "KEY ==="))
     assert shop.container.systemctl("reload", "appsrv", check=False).returncode != 0
     assert shop.ask("/").body == b"sesame"
+
+
+# -- virtual environments -----------------------------------------------------------------------------
+
+WHERE = """
+import importlib.util, json, sys
+import sold
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    found = {"sold": sold.VERSION, "prefix": sys.prefix, "flask": importlib.util.find_spec("flask") is not None,
+             "beside": importlib.util.find_spec("beside") is not None, "ran": hasattr(sys, "line_of_pth_ran")}
+    return [json.dumps(found).encode()]
+"""
+PTH = "/srv/goods/lib\nimport sys; sys.line_of_pth_ran = True\n"
+
+
+def make_venv(shop, name, *options, there="/srv/goods"):
+    """An environment of the container's Python with a package of its own, which the system has in another version."""
+    container, folder = shop.container, f"{there}/{name}"
+    container.run("python3", "-m", "venv", "--without-pip", *options, folder)
+    packages = container.run("sh", "-c", f"echo {folder}/lib/python3.*/site-packages").stdout.strip()
+    container.write_file("/usr/lib/python3/dist-packages/sold.py", "VERSION = 'of the system'\n")
+    container.write_file(f"{packages}/sold.py", f"VERSION = 'of {name}'\n")
+    container.write_file(f"{packages}/more.pth", PTH)
+    container.write_file("/srv/goods/lib/beside.py", "")
+    container.write_file(f"{there}/where.py", WHERE)
+    return folder
+
+
+def use_venv(shop, venv, *, there="/srv/goods"):
+    shop.configure(CONFIGURATION, f"[app goods]\ntype = wsgi\nmodule = where:app\nchdir = {there}\nvirtualenv = {venv}\n")
+
+
+def where(shop):
+    answer = shop.ask("/")
+    assert answer.status == 200
+    return json.loads(answer.body)
+
+
+def test_packages_of_a_virtual_environment(shop):
+    plain, wide = make_venv(shop, "plain", "--symlinks"), make_venv(shop, "wide", "--copies", "--system-site-packages")
+    for venv, flask in ((plain, False), (wide, True)):
+        use_venv(shop, venv)
+        assert "1 application loaded" in shop.container.run("appsrv", "check").stdout
+        shop.begin()
+        name = venv.rpartition("/")[2]
+        assert where(shop) == {"sold": f"of {name}", "prefix": venv, "flask": flask, "beside": True, "ran": True}
+    settings = shop.container.path(f"{wide}/pyvenv.cfg")
+    settings.write_text(settings.read_text().replace("include-system-site-packages = true", "include-system-site-packages = false"))
+    shop.container.systemctl("reload", "appsrv")
+    assert where(shop)["flask"] is False
+
+
+def refused_reload(shop):
+    """Why, as the journal has it; the service that there was serves on."""
+    before, since = where(shop), shop.mark()
+    assert shop.container.systemctl("reload", "appsrv", check=False).returncode != 0
+    assert where(shop) == before
+    return shop.wait_for_event("app-failed", since=since)["MESSAGE"]
+
+
+def test_what_is_no_virtual_environment_changes_nothing(shop):
+    good, old = make_venv(shop, "good"), make_venv(shop, "old")
+    shop.container.run("sh", "-c", f"mv {old}/lib/python3.* {old}/lib/python3.1 && ln -sf python3.1 {old}/bin/python3")
+    use_venv(shop, good)
+    shop.begin()
+    for venv, why in (("/srv/goods/none", "/srv/goods/none/pyvenv.cfg: No such file or directory"), (old, f"{old} was not made for Python 3.")):
+        use_venv(shop, venv)
+        checked = shop.container.run("appsrv", "check", check=False)
+        # [server], its two keys, [app goods], type, module, chdir
+        assert checked.returncode == 78 and f"50-tests.ini:8: [app goods] virtualenv: {why}" in checked.stdout + checked.stderr
+        assert f"Application goods cannot be started: virtualenv: {why}" in refused_reload(shop)
+
+
+def test_virtual_environment_in_home_needs_a_drop_in(shop):
+    good, hidden = make_venv(shop, "good"), make_venv(shop, "hidden", there="/home/ada")
+    use_venv(shop, good)
+    shop.begin()
+    use_venv(shop, hidden, there="/home/ada")
+    assert shop.container.run("appsrv", "check").returncode == 0  # root sees it
+    assert refused_reload(shop).endswith(f"virtualenv: {hidden}/pyvenv.cfg: Permission denied; the unit hides /home (ProtectHome=), "
+                                         "its drop-in home.conf shows it")
+    [drop_in] = [name for name in shop.container.run("dpkg", "-L", "appsrv").stdout.split() if name.endswith("/home.conf")]
+    shop.drop_in(shop.container.path(drop_in).read_text(), "home.conf")
+    shop.begin()
+    assert where(shop)["prefix"] == hidden
+    shop.container.path("/home/ada").chmod(0o700)  # seen, and closed: the drop-in would not help
+    assert "home.conf" not in refused_reload(shop)
 
 
 SCRIPT = """

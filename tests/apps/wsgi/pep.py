@@ -92,8 +92,8 @@ def slowly(environ, start_response):
 
 @route
 def status(environ, start_response):
-    code = arguments(environ)["code"]
-    start_response(f"{code} Whatever", TEXT if code not in ("204", "304") else [])
+    code, length = (arguments(environ).get(name) for name in ("code", "length"))
+    start_response(f"{code} Whatever", (TEXT if code not in ("204", "304") else []) + ([("Content-Length", length)] if length else []))
     return [] if code in ("204", "304") else [b"body"]
 
 
