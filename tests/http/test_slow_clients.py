@@ -16,6 +16,7 @@ import time
 import pytest
 
 from lib.processes import die_with_parent, memory_of
+from lib.serving import Serving
 from lib.wait import wait_until
 
 SLOW = 5000
@@ -154,17 +155,25 @@ def configuration(build, folder):
             f"[app files]\ntype = static\nroot = {folder}\nmount = /files\n")
 
 
+def p99_alone(server, other):
+    """The machine has as much to do as beside the crowd, which is at another server."""
+    with Crowd(other.address, SLOW):
+        return p99(server)
+
+
 def test_slow_clients_are_cut_and_disturb_nobody(start, build, tmp_path):
     if build.is_sanitized:
         pytest.skip("a sanitizer costs more than the clients do")
     if shutil.which("wrk") is None:
         pytest.skip("wrk is not installed")
-    with many_descriptors(), start(configuration(build, tmp_path)) as server:
+    config, folder = configuration(build, tmp_path), tmp_path / "other"
+    folder.mkdir()
+    with many_descriptors(), start(config) as server, Serving(build, folder, config) as other:
         alone, beside = [], []
         p99(server, 1)
         before = sum(map(memory_of, server.workers()))
         for number in range(1, ROUNDS[1] + 1):
-            alone.append(p99(server))
+            alone.append(p99_alone(server, other))
             with Crowd(server.address, SLOW) as crowd:
                 all_of_them = crowd.left
                 measured = p99(server)
