@@ -56,6 +56,7 @@ static bool full(const struct acceptor *acceptor)
                board_least_connections(acceptor->options.board) < limit;
 }
 
+/* The kernel is told in acceptor_settle(), if it is still so then. */
 static void pause_for(struct acceptor *acceptor, uint64_t usec)
 {
         acceptor->paused_until = now_usec() + usec;

@@ -7,8 +7,8 @@ ratios of the rounds; the run fails where one is below what is promised. No serv
 has one record of the request and one of the application: in the journal on appsrv, in files on Gunicorn.
 
 With a connection for each request the client is busy with connecting, and is what limits the rate: bench_floor, which takes a
-connection, reads, sends and closes, reaches about as much as uWSGI's http11-socket does. It runs beside the others; where it does
-not do what is promised, or hardly does, FLOOR_SHARE of its rate is asked for instead. Both are shown.
+connection, reads, sends and closes, reaches about as much as uWSGI's http11-socket does. It runs beside the others; where FLOOR_SHARE of
+its rate is less than what is promised, that is asked for instead, and what is not kept of the promise is shown.
 """
 import math
 import re
