@@ -3,10 +3,11 @@
  * The balance between workers: whether another one should take the next connection.
  *
  * It is the turn of who has clearly fewer connections, and otherwise of who has accepted the
- * fewest: the first spreads connections that stay, the second those that come and go. One that is
- * being relieved of connections (relief.h) comes after all others. One that
- * steps back hardly counts meanwhile, so that there is always one whose turn it is. Nor does one
- * that did not come when it was its turn (it may be hung), until it accepts again. Loop thread.
+ * fewest: the first spreads connections that stay, the second those that come and go. Who has more
+ * than we is waited for only when it has accepted far fewer. One that is being relieved of
+ * connections (relief.h) comes after all others. One that steps back hardly counts meanwhile, so
+ * that there is always one whose turn it is. Nor does one that did not come when it was its turn
+ * (it may be hung), until it accepts again. Loop thread.
  */
 #pragma once
 

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-enum { CLIENTS_MAX = 64 };
+enum { CLIENTS_MAX = 80 };
 
 /* A worker that only accepts: what it took stays open and counted until the end. */
 struct taker {
@@ -303,6 +303,29 @@ static void test_accepted_ones_count_among_equals(void)
         scene_end(&scene);
 }
 
+/* Connections that end at once, beside a worker that does not come to its own. */
+static void test_who_has_more_is_not_waited_for_at_once(void)
+{
+        enum { SLACK = 64 };
+        struct scene scene = scene_new();
+        struct board *board = NULL;
+        struct taker taker;
+
+        assert(board_new(&board, 2) == 0);
+        atomic_store(&board_slot(board, 1)->accepting, 1);
+        atomic_store(&board_slot(board, 1)->connections, 2);
+        begin(&taker, &scene, board, 0, 100);
+        for (unsigned i = 0; i < SLACK + 5; i++) {
+                arrive(&scene, 1);
+                turn(&taker);
+                atomic_store(&taker.slot->connections, 0);
+        }
+        assert(taker.n_taken == SLACK + 1); /* and the one that shows it */
+        end(&taker);
+        board_free(board);
+        scene_end(&scene);
+}
+
 static void test_limit_is_kept_and_the_rest_waits(void)
 {
         struct scene scene = scene_new();
@@ -367,6 +390,7 @@ int main(void)
         test_siblings_that_do_not_accept_hold_nobody_back();
         test_slack_grows_with_the_number();
         test_accepted_ones_count_among_equals();
+        test_who_has_more_is_not_waited_for_at_once();
         test_limit_is_kept_and_the_rest_waits();
         test_two_workers_share_a_burst_evenly();
         test_free_accepts_null();
