@@ -25,14 +25,21 @@ static inline void own_thread_forget(void)
         own_thread_id = 0;
 }
 
+/** thread_usec_of() - for how long the thread has run whose clock this is
+ * (pthread_getcpuclockid(3), while the thread is there). */
+static inline uint64_t thread_usec_of(clockid_t clock)
+{
+        struct timespec ran = {0};
+
+        (void)clock_gettime(clock, &ran);
+        return (uint64_t)ran.tv_sec * 1000000 + (uint64_t)ran.tv_nsec / 1000;
+}
+
 /** thread_usec() - for how long the calling thread has run; a system call of 0.2 us. What
  * getrusage(2) has of it is some milliseconds old. */
 static inline uint64_t thread_usec(void)
 {
-        struct timespec ran;
-
-        (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
-        return (uint64_t)ran.tv_sec * 1000000 + (uint64_t)ran.tv_nsec / 1000;
+        return thread_usec_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* How often a thread stopped running so far. */

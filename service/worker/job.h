@@ -19,6 +19,7 @@ struct job {
         bool has_news;
         uint64_t submitted; /* now_usec() then */
         uint64_t begun;     /* and then */
+        uint64_t ran;       /* thread_usec() of the leader that ran it when he was overtaken */
         struct lane *lane;
         struct habit *habit;          /* of those that are like it; NULL: there are none */
         void (*run)(struct job *job); /* may block */

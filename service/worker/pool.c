@@ -55,10 +55,11 @@ struct pool {
         bool ending;
         struct wake wake; /* for the loop */
         struct baton baton;
-        atomic_bool asleep; /* who stands by is to be woken when the baton is lent */
-        struct lane *lent;  /* the lane of the job for which it is lent */
-        bool has_finished;  /* jobs that the leader has run; his */
-        uint64_t look_at;   /* when jobs that are held may start; his */
+        atomic_bool asleep;     /* who stands by is to be woken when the baton is lent */
+        struct job *lent;       /* the job for which it is lent */
+        clockid_t leader_clock; /* thread_usec_of() who leads */
+        bool has_finished;      /* jobs that the leader has run; his */
+        uint64_t look_at;       /* when jobs that are held may start; his */
         struct board_slot *slot;
         struct seats seats;
         unsigned n_threads;
@@ -183,7 +184,8 @@ static bool look(struct pool *pool, struct watch_of_baton *seen)
         seen->word = word;
         if (!baton_is_lent(word) || !baton_take(&pool->baton, word, now - PATIENCE_USEC))
                 return false;
-        lane_outlasts(pool->lent, now);
+        lane_outlasts(pool->lent->lane, now);
+        pool->lent->ran = thread_usec_of(pool->leader_clock);
         pool->alert_until = now + ALERT_USEC;
         return true;
 }
@@ -246,7 +248,7 @@ static struct job *take_short(struct pool *pool)
 
         if (job) {
                 start(pool, job);
-                pool->lent = job->lane;
+                pool->lent = job;
         }
         return job;
 }
@@ -266,30 +268,42 @@ struct stint {
         struct thread_switches switches;
 };
 
+/* A job that has ended after another thread took the loop over. It is excused when the kernel had
+ * only kept it from running: then nobody need be quicker next time. */
+static void end_overtaken(struct pool *pool, struct job *job, uint64_t took, bool preempted)
+{
+        bool excused = preempted && !lane_is_long(thread_usec() - job->ran);
+
+        if (excused) {
+                lane_excuse(job->lane);
+                pool->alert_until = 0;
+        }
+        give_back(pool, job, excused ? HABIT_UNKNOWN : took);
+}
+
 /* Called without the mutex, returns with it. Return: whether the calling thread still leads. */
 static bool run_here(struct pool *pool, struct job *job, struct stint *stint)
 {
         uint64_t lent = baton_lend(&pool->baton, stint->now);
-        uint64_t begun = stint->now;
-        bool leads, excused;
+        uint64_t begun = stint->now, took;
+        bool leads, preempted;
 
         wake_sleeper(pool);
         job->run(job);
         stint->now = now_usec();
-        excused = lane_is_long(stint->now - begun) && thread_was_only_preempted(&stint->switches);
+        took = stint->now - begun;
+        preempted = lane_is_long(took) && thread_was_only_preempted(&stint->switches);
         leads = baton_keep(&pool->baton, lent);
         pthread_mutex_lock(&pool->mutex);
-        if (leads) {
-                if (!excused)
-                        lane_took(job->lane, stint->now - begun, stint->now);
-                end(pool, job, excused ? HABIT_UNKNOWN : stint->now - begun);
-                pool->has_finished = true;
-        } else {
-                if (excused)
-                        lane_excuse(job->lane);
-                give_back(pool, job, excused ? HABIT_UNKNOWN : stint->now - begun);
+        if (!leads) {
+                end_overtaken(pool, job, took, preempted);
+                return false;
         }
-        return leads;
+        if (!preempted)
+                lane_took(job->lane, took, stint->now);
+        end(pool, job, preempted ? HABIT_UNKNOWN : took);
+        pool->has_finished = true;
+        return true;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -338,6 +352,7 @@ static void lead(struct pool *pool)
         const struct pool_loop *loop = pool->loop;
         bool more = true;
 
+        (void)pthread_getcpuclockid(pthread_self(), &pool->leader_clock);
         loop->lead(loop->data);
         do {
                 pthread_mutex_unlock(&pool->mutex);

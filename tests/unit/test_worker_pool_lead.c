@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 enum { THREADS = 3, JOBS = 200, SECONDS_MAX = 20 };
 
@@ -34,6 +36,7 @@ struct test {
         atomic_bool inside; /* a turn */
         pthread_t leader;
         unsigned leaders;
+        void (*run)(struct job *job);    /* NULL: run() */
         bool (*more)(struct test *test); /* after each turn; NULL: until all are collected */
         uint64_t began;
 };
@@ -63,7 +66,7 @@ static void submit(struct test *test)
                test->submitted - test->collected < test->at_once) {
                 struct test_job *job = &test->jobs[test->submitted++];
 
-                job->job = (struct job){.lane = &test->lane, .run = run};
+                job->job = (struct job){.lane = &test->lane, .run = test->run ? test->run : run};
                 pool_submit(test->pool, &job->job);
         }
 }
@@ -215,6 +218,50 @@ static void test_the_loop_may_end_beside_a_job(void)
         pool_free(test.pool);
 }
 
+static const uint64_t burned_usec = 20 * USEC_PER_MSEC;
+
+static void burn(struct job *job)
+{
+        uint64_t end = thread_usec() + burned_usec;
+
+        ((struct test_job *)job)->thread = pthread_self();
+        while (thread_usec() < end)
+                ;
+}
+
+static atomic_bool burned_enough;
+
+static void *burn_beside(void *data)
+{
+        (void)data;
+        while (!atomic_load(&burned_enough))
+                ;
+        return NULL;
+}
+
+/* A job that the kernel has interrupted is no less long for it: others than the leader run such. */
+static void test_long_jobs_are_not_excused(void)
+{
+        enum { LONG_JOBS = 12 };
+        static struct test_job jobs[LONG_JOBS];
+        struct test test = {.jobs = jobs, .n_jobs = LONG_JOBS, .at_once = 1, .run = burn};
+        cpu_set_t before, one;
+        pthread_t beside;
+
+        assert(sched_getaffinity(0, sizeof(before), &before) == 0);
+        CPU_ZERO(&one);
+        for (size_t cpu = 0; CPU_COUNT(&one) == 0; cpu++)
+                if (CPU_ISSET(cpu, &before))
+                        CPU_SET(cpu, &one);
+        assert(sched_setaffinity(0, sizeof(one), &one) == 0);
+        assert(pthread_create(&beside, NULL, burn_beside, NULL) == 0);
+        lead(&test, THREADS);
+        atomic_store(&burned_enough, true);
+        assert(pthread_join(beside, NULL) == 0);
+        assert(sched_setaffinity(0, sizeof(before), &before) == 0);
+        assert(test.lane.slow_until > 0);
+}
+
 int main(void)
 {
         test_short_jobs_are_run_by_the_leader();
@@ -222,5 +269,6 @@ int main(void)
         test_another_one_leads_when_the_leader_is_busy();
         test_one_thread_for_jobs_is_always_the_same_and_never_leads();
         test_the_loop_may_end_beside_a_job();
+        test_long_jobs_are_not_excused();
         return 0;
 }
