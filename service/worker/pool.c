@@ -31,7 +31,8 @@
 
 /* Who stands by looks so often, as long as there are jobs: a look costs as much as 5 requests of
  * the shortest kind (with 2,000 of them a second, 8.9 us a request became 11.2). More often for a
- * while after a job had to be overtaken. */
+ * while after the end of a job that had to be overtaken, unless the kernel had only kept it from
+ * running: that is no sign that another one will take long. */
 #define LOOK_USEC  2000
 #define ALERT_USEC USEC_PER_SEC
 
@@ -186,7 +187,6 @@ static bool look(struct pool *pool, struct watch_of_baton *seen)
                 return false;
         lane_outlasts(pool->lent->lane, now);
         pool->lent->ran = thread_usec_of(pool->leader_clock);
-        pool->alert_until = now + ALERT_USEC;
         return true;
 }
 
@@ -269,15 +269,15 @@ struct stint {
 };
 
 /* A job that has ended after another thread took the loop over. It is excused when the kernel had
- * only kept it from running: then nobody need be quicker next time. */
+ * only kept it from running; else somebody is to be quicker next time. */
 static void end_overtaken(struct pool *pool, struct job *job, uint64_t took, bool preempted)
 {
         bool excused = preempted && !lane_is_long(thread_usec() - job->ran);
 
-        if (excused) {
+        if (excused)
                 lane_excuse(job->lane);
-                pool->alert_until = 0;
-        }
+        else
+                pool->alert_until = now_usec() + ALERT_USEC;
         give_back(pool, job, excused ? HABIT_UNKNOWN : took);
 }
 

@@ -10,8 +10,8 @@
  * Waking a thread for a job costs about 10 us. Those of a lane whose jobs are short the leader runs
  * itself, between two turns of the loop, while another thread stands by: when such a job takes
  * longer than usual, that one leads from there on, and who ran the job is a thread like the others.
- * So no job stops the loop for more than 2.5 ms, nor for more than 1 ms where that happens more
- * often than once a second. Jobs of such a lane are held for up to 2 ms while one has taken longer
+ * So no job stops the loop for more than 2.5 ms, nor for more than 1 ms in the second after a long
+ * one has ended. Jobs of such a lane are held for up to 2 ms while one has taken longer
  * (see lane.c). With one thread for jobs it is always the same that runs them: applications that
  * ask for one may count on that.
  *
